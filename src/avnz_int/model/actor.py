@@ -1,0 +1,38 @@
+"""Who is asking, and about what: every service method takes an actor, every audit event names both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from avnz_int import clock
+from avnz_int.model.enums import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody with a role.
+
+    Attributes:
+        id: `os:alice` for a user of the operating system, a token's id for a token.
+        client_id: the one client of a `client_admin`.
+        request_id: ties the audit events of one command or request together.
+    """
+
+    id: str
+    role: Role
+    client_id: str | None = None
+    request_id: str = field(default_factory=clock.new_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an audit event is about.
+
+    Attributes:
+        type: the table's name.
+        id: the row's id, None where there is no row (yet).
+    """
+
+    type: str
+    id: str | None = None
+    client_id: str | None = None

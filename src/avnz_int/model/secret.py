@@ -1,0 +1,93 @@
+"""Secrets: a wrapper that never prints itself, masks for display, and redaction of foreign text."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, NoReturn, TypeVar
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
+
+MASK = "••••"
+_SHOWN = 4
+_SHOWN_FROM = 12
+
+T = TypeVar("T")
+
+
+class Secret(Generic[T]):
+    """A value that shows itself only when asked by name.
+
+    `str()`, `repr()`, formatting and logging give `Secret(••••)`; pickling, copying and JSON encoding are
+    refused. `reveal()` is called only in `crypto`, `providers`, `definitions.schema` and here.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def reveal(self) -> T:
+        """The value itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and bool(self._value == other._value)
+
+    __hash__ = None  # type: ignore[assignment]  # a secret is no dictionary key
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied")
+
+
+Credentials = Secret[dict[str, Any]]
+"""The credentials of one integration: field name -> JSON value, revealed as a whole."""
+
+
+def mask(value: object) -> str:
+    """`••••`, and the last 4 characters of a string of 12 or more; never the length."""
+    if isinstance(value, str) and len(value) >= _SHOWN_FROM:
+        return MASK + value[-_SHOWN:]
+    return MASK
+
+
+def masked(credentials: Credentials, secret_fields: Iterable[str]) -> dict[str, Any]:
+    """The credentials with every secret field masked and the other fields as they are."""
+    hidden = set(secret_fields)
+    return {name: mask(v) if name in hidden else v for name, v in credentials.reveal().items()}
+
+
+def written_forms(value: str) -> set[str]:
+    """The forms in which foreign text may repeat a value: plain, URL-, base64-, JSON-, XML-escaped."""
+    raw = value.encode()
+    return {
+        value,
+        quote(value, safe=""),
+        quote_plus(value),
+        base64.b64encode(raw).decode().rstrip("="),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        escape(value, {'"': "&quot;", "'": "&apos;"}),
+    }
+
+
+def redact(text: str, credentials: Credentials | Mapping[str, Any]) -> str:
+    """`text` with every written form of every credential value replaced by the mask, longest first."""
+    values = credentials.reveal() if isinstance(credentials, Secret) else credentials
+    forms: set[str] = set()
+    for value in values.values():
+        if isinstance(value, str) and value:
+            forms |= written_forms(value)
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, MASK)
+    return text
