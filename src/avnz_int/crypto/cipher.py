@@ -1,0 +1,328 @@
+"""Credentials sealed to their place, and data keys wrapped by master keys.
+
+A credential is sealed by a data key, together with the place where it stands: row, column, owner, provider,
+environment and the hosts it is sent to. Moved or pointed elsewhere, it does not open. A data key is wrapped
+by a master key that never enters the database. Services call this; of tables it knows only the names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from json.encoder import encode_basestring as _quoted
+from typing import Any, Protocol, cast
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from avnz_int.crypto import jwe
+from avnz_int.errors import InvalidInputError, KeyMissingError, SealBrokenError
+from avnz_int.model.secret import Credentials, Secret
+
+KEY_BYTES = 32
+_SEALED_HINT = "replace these credentials, or restore the row and its settings from a backup"
+_DATA_KEY_HINT = (
+    "restore the DataKey row from a backup of this database; avnz-int doctor lists what depends on it"
+)
+
+# Kept encoders: json.dumps() with options makes a new one for each call.
+_PLACE_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SETTINGS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+# ASCII, since a JSON string may hold a lone surrogate, which has no UTF-8 but an escape.
+_CREDENTIALS_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a sealed value stands and what it is for; every part is bound into the seal.
+
+    Attributes:
+        table: the table's name, as `ClientIntegration`.
+        column: `credentials` or `previousCredentials`.
+        owner_id: the clientId, or the organizationId of a platform row.
+        destination: what `destination_digest` gives for the row's settings.
+    """
+
+    table: str
+    column: str
+    row_id: str
+    owner_id: str
+    provider: str
+    environment: str
+    destination: str
+
+    def aad(self) -> bytes:
+        """What is bound into the seal, as UTF-8 JSON without spaces.
+
+        `["avnz-int",1,<table>,<column>,<row id>,<owner id>,<provider>,<environment>,<destination>]`
+        """
+        # json's own string writer, four times as fast as an encoder for the array around it.
+        text = (
+            f'["avnz-int",1,{_quoted(self.table)},{_quoted(self.column)},{_quoted(self.row_id)},'
+            f"{_quoted(self.owner_id)},{_quoted(self.provider)},{_quoted(self.environment)},"
+            f"{_quoted(self.destination)}]"
+        )
+        return _utf8(text)
+
+
+def destination_digest(settings: Mapping[str, Any] | None, fields: Iterable[str]) -> str:
+    """Base64url of the SHA-256 of the settings that decide where a secret is sent, as JSON.
+
+    Args:
+        settings: the row's settings; None counts as empty.
+        fields: the names that the definition marks `x-destination`. Those absent or null are left out; of the
+            rest, the JSON is sorted by key and has no spaces.
+    """
+    present = settings or {}
+    chosen = {name: present[name] for name in fields if present.get(name) is not None}
+    return jwe.b64url(hashlib.sha256(_utf8(_SETTINGS_JSON.encode(chosen))).digest())
+
+
+class DataKeys:
+    """The opened data keys of one purpose, by id; one of them is active."""
+
+    __slots__ = ("_active", "_keys")
+
+    def __init__(self, keys: Mapping[str, Secret[bytes]], *, active: str) -> None:
+        """Keep one AESGCM for each key.
+
+        Args:
+            keys: data key id -> 32 bytes.
+            active: the id of the key that seals.
+
+        Raises:
+            KeyMissingError: the active key is not among them.
+        """
+        if any(len(material.reveal()) != KEY_BYTES for material in keys.values()):
+            raise ValueError("a data key has 32 bytes")
+        self._keys = {kid: AESGCM(material.reveal()) for kid, material in keys.items()}
+        self._active = active
+        self.get(active)
+
+    @property
+    def active_kid(self) -> str:
+        """The id of the key that seals."""
+        return self._active
+
+    def get(self, kid: str) -> AESGCM:
+        """The key of this id.
+
+        Raises:
+            KeyMissingError: there is none; the message names the id.
+        """
+        key = self._keys.get(kid)
+        if key is None:
+            raise KeyMissingError(
+                f"data key {kid} is not in this database, or was retired",
+                hint="restore the DataKey row from a backup, or replace the credentials that need it; "
+                "avnz-int doctor lists them",
+                details={"keyId": kid},
+            )
+        return key
+
+
+class Cipher:
+    """Seals and opens credentials: the one door between stored text and plain credentials."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: DataKeys) -> None:
+        self._keys = keys
+
+    @property
+    def active_kid(self) -> str:
+        """The id of the key that `seal` and `reseal` use, for the column beside the sealed value."""
+        return self._keys.active_kid
+
+    def seal(self, credentials: Credentials, place: Place) -> str:
+        """The credentials sealed to this place under the active key, as JSON text.
+
+        Raises:
+            InvalidInputError: they hold something that JSON has no form for.
+        """
+        plaintext = _credentials_json(credentials, place)
+        return self._seal(plaintext, place)
+
+    def open(self, value: object, place: Place) -> Credentials:
+        """The credentials of a sealed value that stands in this place.
+
+        Args:
+            value: JSON text (SQLite), or the mapping parsed from it (jsonb).
+            place: computed from the row as it is now.
+
+        Raises:
+            SealBrokenError: altered, moved or of another destination; the message names table and row.
+            KeyMissingError: the key it was sealed with is not there.
+        """
+        credentials = _json_object(self._open(value, place))
+        if credentials is None:
+            raise _broken(place, "what is inside is not a JSON object")
+        return Secret(credentials)
+
+    def reseal(self, value: object, place: Place) -> str:
+        """The same plaintext, byte for byte, sealed anew under the active key; raises as `open` does."""
+        return self._seal(self._open(value, place), place)
+
+    def _seal(self, plaintext: bytes, place: Place) -> str:
+        kid = self._keys.active_kid
+        return jwe.seal(self._keys.get(kid), kid, place.aad(), plaintext)
+
+    def _open(self, value: object, place: Place) -> bytes:
+        try:
+            return jwe.open_with(self._keys.get, value, place.aad())
+        except SealBrokenError as error:
+            reason = _moved_from(value, place) or error.message
+        except KeyMissingError as error:
+            raise KeyMissingError(
+                f"{place.table} {place.row_id}: {place.column} need a key that is missing: {error.message}",
+                hint=error.hint,
+                details=error.details,
+            ) from None
+        raise _broken(place, reason)
+
+
+class Wrapper(Protocol):
+    """What master keys do, wherever they live: wrap a data key, and unwrap it for the same `aad` only."""
+
+    def wrap(self, plaintext: Secret[bytes], aad: bytes) -> dict[str, Any]:
+        """The wrapped form, ready for a JSON column, under the active master key."""
+
+    def unwrap(self, wrapped: object, aad: bytes) -> Secret[bytes]:
+        """The plaintext.
+
+        Raises:
+            KeyMissingError: the master key it names is not there.
+            SealBrokenError: altered, or made for another `aad`.
+        """
+
+
+def new_data_key() -> bytes:
+    """32 random bytes."""
+    return os.urandom(KEY_BYTES)
+
+
+def wrap(
+    master: Wrapper, *, key_id: str, organization_id: str, purpose: str, material: Secret[bytes]
+) -> dict[str, Any]:
+    """The data key as `DataKey.wrappedKey` holds it, bound to its id, organization and purpose."""
+    jwk = {"kty": "oct", "k": jwe.b64url(material.reveal()), "kid": key_id}
+    return master.wrap(
+        Secret(_CREDENTIALS_JSON.encode(jwk).encode("ascii")), _key_aad(key_id, organization_id, purpose)
+    )
+
+
+def unwrap(
+    master: Wrapper, wrapped: object, *, key_id: str, organization_id: str, purpose: str
+) -> Secret[bytes]:
+    """The 32 bytes of a data key.
+
+    Args:
+        master: the master keys.
+        wrapped: JSON text, or the mapping parsed from it.
+        key_id: the id of its row.
+        organization_id: as in its row.
+        purpose: as in its row.
+
+    Raises:
+        KeyMissingError: the master key is not in the keyring; the message names both keys.
+        SealBrokenError: altered, or wrapped as another key, for another organization or purpose.
+    """
+    try:
+        opened = master.unwrap(wrapped, _key_aad(key_id, organization_id, purpose))
+    except SealBrokenError as error:
+        message = f"data key {key_id} does not open: {error.message}"
+        raise SealBrokenError(message, hint=_DATA_KEY_HINT, details={"keyId": key_id}) from None
+    except KeyMissingError as error:
+        message = f"data key {key_id} cannot be opened: {error.message}"
+        raise KeyMissingError(message, hint=error.hint, details=error.details) from None
+    material = _jwk_material(opened.reveal(), key_id)
+    if material is None:
+        message = f"data key {key_id} does not open: what is inside is not its JSON Web Key"
+        raise SealBrokenError(message, hint=_DATA_KEY_HINT, details={"keyId": key_id})
+    return Secret(material)
+
+
+def master_key_id(wrapped: object) -> str:
+    """The id of the master key that wrapped this: a key of the keyring, or the ARN of a KMS key.
+
+    Raises:
+        SealBrokenError: it is neither form.
+    """
+    if isinstance(wrapped, Mapping) and isinstance(wrapped.get("kms"), str):
+        return cast("str", wrapped["kms"])
+    return jwe.read_kid(wrapped)
+
+
+def mac(key: Secret[bytes], message: bytes) -> bytes:
+    """HMAC-SHA-256, 32 bytes; compare it with `hmac.compare_digest`."""
+    return hmac.digest(key.reveal(), message, "sha256")
+
+
+def _key_aad(key_id: str, organization_id: str, purpose: str) -> bytes:
+    return _utf8(
+        _PLACE_JSON.encode(["avnz-int", 1, "DataKey", "wrappedKey", key_id, organization_id, purpose])
+    )
+
+
+def _utf8(text: str) -> bytes:
+    # Lone surrogates (an argument that was not UTF-8) get three bytes of their own instead of a traceback.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _credentials_json(credentials: Credentials, place: Place) -> bytes:
+    try:
+        return _CREDENTIALS_JSON.encode(credentials.reveal()).encode("ascii")
+    except (TypeError, ValueError, RecursionError):
+        pass
+    # Outside the handler: json's errors may name the value.
+    raise InvalidInputError(
+        f"{place.table} {place.row_id}: {place.column} hold a value that JSON has no form for"
+    )
+
+
+def _json_object(plaintext: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(plaintext.decode("utf-8"), object_pairs_hook=jwe.unique_members)
+    except (ValueError, RecursionError):
+        # Not raised from here: JSONDecodeError and UnicodeDecodeError carry the plaintext.
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _jwk_material(plaintext: bytes, key_id: str) -> bytes | None:
+    jwk = _json_object(plaintext)
+    if jwk is None or jwk.keys() != {"kty", "k", "kid"} or jwk["kty"] != "oct" or jwk["kid"] != key_id:
+        return None
+    try:
+        material = jwe.unb64url(jwk["k"]) if isinstance(jwk["k"], str) else b""
+    except ValueError:
+        return None
+    return material if len(material) == KEY_BYTES else None
+
+
+def _moved_from(value: object, place: Place) -> str | None:
+    """Which parts of its place a value claims otherwise; None if none, or if it cannot be read.
+
+    The words of an altered value are its own claim, so this explains a refusal and decides nothing.
+    """
+    try:
+        claimed = json.loads(jwe.unb64url(jwe.parse(value).aad))
+    except (SealBrokenError, ValueError, RecursionError):
+        return None
+    names = ("format", "version", "table", "column", "row", "owner", "provider", "environment", "destination")
+    actual = json.loads(place.aad())
+    if not isinstance(claimed, list) or len(claimed) != len(names):
+        return None
+    different = [name for name, here, there in zip(names, actual, claimed, strict=True) if here != there]
+    return f"it was sealed for another {', '.join(different)}" if different else None
+
+
+def _broken(place: Place, reason: str) -> SealBrokenError:
+    return SealBrokenError(
+        f"{place.table} {place.row_id}: {place.column} do not open: {reason}",
+        hint=_SEALED_HINT,
+        details={"table": place.table, "id": place.row_id, "column": place.column},
+    )
