@@ -1,0 +1,1 @@
+"""One module a provider, found by its name: how to find out whether credentials work, changing nothing."""
