@@ -23,6 +23,11 @@ class Actor:
     client_id: str | None = None
     request_id: str = field(default_factory=clock.new_id)
 
+    def __post_init__(self) -> None:
+        # Without its client, checks that compare clients would let it act for all of them.
+        if self.role is Role.CLIENT_ADMIN and not self.client_id:
+            raise ValueError("a client_admin is one client's: client_id is needed")
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

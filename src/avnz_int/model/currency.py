@@ -5,8 +5,6 @@ Source: ISO 4217, list one (active codes) and its minor units.
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from avnz_int.errors import InvalidInputError
 
 _ZERO = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -44,7 +42,8 @@ def checked(code: str) -> str:
 def shown(amount: int, code: str) -> str:
     """`$0.10`, `¥500`, `12.500 KWD`: minor units as people write them."""
     digits = MINOR_DIGITS[code]
-    number = f"{Decimal(abs(amount)).scaleb(-digits):,.{digits}f}"
+    whole, part = divmod(abs(amount), 10**digits)
+    number = f"{whole:,}.{part:0{digits}d}" if digits else f"{whole:,}"
     sign = "-" if amount < 0 else ""
     symbol = _SYMBOLS.get(code)
     return f"{sign}{symbol}{number}" if symbol else f"{sign}{number} {code}"

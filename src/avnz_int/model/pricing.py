@@ -31,6 +31,8 @@ class Pricing:
     currency: str = "USD"
 
     def __post_init__(self) -> None:
+        # "-0" is a number too, and nobody wants to read it.
+        object.__setattr__(self, "percentage_fee", self.percentage_fee or Decimal(0))
         exponent = self.percentage_fee.as_tuple().exponent
         if not self.percentage_fee.is_finite() or not 0 <= self.percentage_fee <= 100:
             raise InvalidInputError("--percentage-fee must be from 0 to 100 (per cent)")

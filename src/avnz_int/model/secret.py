@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, NoReturn, TypeVar
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
@@ -12,6 +13,7 @@ from xml.sax.saxutils import escape
 MASK = "••••"
 _SHOWN = 4
 _SHOWN_FROM = 12
+_ESCAPE = re.compile(r"(?<=%)[0-9A-F]{2}|(?<=\\u)[0-9a-f]{4}")
 
 T = TypeVar("T")
 
@@ -68,26 +70,48 @@ def masked(credentials: Credentials, secret_fields: Iterable[str]) -> dict[str, 
 
 def written_forms(value: str) -> set[str]:
     """The forms in which foreign text may repeat a value: plain, URL-, base64-, JSON-, XML-escaped."""
-    raw = value.encode()
-    return {
+    # A lone surrogate, which JSON can spell, has no UTF-8; a provider can only have seen something else.
+    raw = value.encode(errors="replace")
+    forms = {
         value,
-        quote(value, safe=""),
-        quote_plus(value),
+        quote(raw, safe=""),
+        quote(raw),
+        quote_plus(raw),
         base64.b64encode(raw).decode().rstrip("="),
         base64.urlsafe_b64encode(raw).decode().rstrip("="),
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
+        escape(value),
+        escape(value, {'"': "&quot;"}),
         escape(value, {'"': "&quot;", "'": "&apos;"}),
+        escape(value, {'"': "&quot;", "'": "&#39;"}),
+        escape(value, {'"': "&quot;", "'": "&#x27;"}),
     }
+    return {*forms, *(_ESCAPE.sub(lambda found: found[0].swapcase(), form) for form in forms)}
 
 
 def redact(text: str, credentials: Credentials | Mapping[str, Any]) -> str:
     """`text` with every written form of every credential value replaced by the mask, longest first."""
     values = credentials.reveal() if isinstance(credentials, Secret) else credentials
     forms: set[str] = set()
-    for value in values.values():
-        if isinstance(value, str) and value:
-            forms |= written_forms(value)
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, MASK)
-    return text
+    for value in _texts(values):
+        forms |= written_forms(value)
+    if not forms:
+        return text
+    # In one pass: what stands where something was cut out is looked at no more.
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest_first)), MASK, text)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a JSON value that is no name of a field."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            if part:
+                yield part
+        elif isinstance(part, Mapping):
+            waiting += part.values()
+        elif isinstance(part, list | tuple):
+            waiting += part

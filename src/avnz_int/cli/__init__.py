@@ -1,0 +1,1 @@
+"""The command line: parse, call one service method, print; command modules stay light for a quick TAB."""

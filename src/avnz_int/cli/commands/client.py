@@ -1,0 +1,264 @@
+"""`avnz-int client`: the clients' integrations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from avnz_int.cli import output, wizard
+from avnz_int.cli.commands.platform import Description, Name
+from avnz_int.cli.sources import Sources
+from avnz_int.cli.state import (
+    CategoryFilter,
+    ClientOption,
+    ClientRef,
+    CredentialOption,
+    CredentialsFile,
+    EnvironmentFilter,
+    EnvironmentOption,
+    Format,
+    NoInput,
+    Output,
+    ProviderArgument,
+    ProviderFilter,
+    SettingOption,
+    SettingsFile,
+    StatusFilter,
+    TestOption,
+    Timeout,
+    Yes,
+    state_of,
+)
+from avnz_int.errors import InvalidInputError, UsageError
+from avnz_int.model.enums import Mode
+from avnz_int.model.inputs import UNSET, Changes, Filter, NewClient
+from avnz_int.model.secret import Secret
+
+app = typer.Typer(help="The clients' integrations.", no_args_is_help=True)
+_COLUMNS = (
+    "client",
+    "name",
+    "provider",
+    "mode",
+    "environment",
+    "isDefault",
+    "effectiveStatus",
+    "isVerified",
+    "lastTestedAt",
+    "id",
+)
+_OFFERS = ("provider", "category", "name", "modes", "status")
+ModeOption = Annotated[
+    Mode | None, typer.Option("--mode", help="Own credentials (default), or the platform's.")
+]
+Priority = Annotated[
+    int | None, typer.Option("--priority", min=-1000000, max=1000000, help="Lower is tried first (0).")
+]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    client: ClientOption = None,
+    environment: EnvironmentFilter = None,
+    category: CategoryFilter = None,
+    provider: ProviderFilter = None,
+    status: StatusFilter = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """List the integrations of one client, or of all; credentials stay closed."""
+    state = state_of(ctx)
+    limits = Filter(environment, category, provider, status)
+    views = state.services.clients.listing(state.actor, client=state.client(client), limits=limits)
+    output.emit_all(state, form, views, _COLUMNS)
+
+
+@app.command()
+def show(
+    ctx: typer.Context, ref: ClientRef, client: ClientOption = None, form: Output = Format.TABLE
+) -> None:
+    """Show one, with masked credentials; opening them is recorded."""
+    state = state_of(ctx)
+    output.emit(state, form, state.services.clients.show(state.actor, ref, client=state.client(client)))
+
+
+@app.command()
+def available(ctx: typer.Context, client: ClientOption = None, form: Output = Format.TABLE) -> None:
+    """List what a client may configure, and what the platform offers of it."""
+    state = state_of(ctx)
+    views = state.services.clients.available(state.actor, client=state.client(client))
+    output.emit_all(state, form, views, _OFFERS)
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    provider: ProviderArgument = None,
+    client: ClientOption = None,
+    mode: ModeOption = None,
+    name: Name = None,
+    description: Description = None,
+    credential: CredentialOption = None,
+    credentials_file: CredentialsFile = None,
+    setting: SettingOption = None,
+    settings_file: SettingsFile = None,
+    environment: EnvironmentOption = None,
+    default: Annotated[
+        bool | None, typer.Option("--default", help="Make it the default of its category and environment.")
+    ] = None,
+    priority: Priority = None,
+    test: TestOption = None,
+    timeout: Timeout = None,
+    no_input: NoInput = False,
+    form: Output = Format.TABLE,
+) -> None:
+    """Add an integration: test the credentials, then save them; or use the platform's.
+
+    On a terminal, what is missing is asked for.
+    """
+    state = state_of(ctx)
+    interactive = state.interactive(no_input=no_input)
+    slug = state.client(client) if interactive else state.require_client(client)
+    given = wizard.Given(
+        provider=provider,
+        client=slug,
+        mode=mode,
+        name=name,
+        environment=environment,
+        is_default=default,
+        test=test,
+    )
+    schemas: tuple[dict[str, Any] | None, dict[str, Any] | None] = (None, None)
+    if provider is not None and slug is not None:
+        found, _ = state.services.clients.require_addable(state.actor, slug, provider)
+        schemas = (found.credential_schema, found.settings_schema)
+        sources = Sources(state, found.credential_schema, found.settings_schema)
+        if mode is Mode.PLATFORM and (credential or credentials_file):
+            raise InvalidInputError("platform mode uses the platform's credentials: give none")
+        given = replace(
+            given,
+            credentials=sources.credentials(credentials_file, credential),
+            settings=sources.settings(settings_file, setting),
+        )
+    elif not interactive:
+        raise UsageError("which provider?", hint="avnz-int client available shows them")
+    if interactive and wizard.wanted(given, *schemas):
+        given = wizard.complete_client(state.services, state.actor, given)
+    mode = given.mode or Mode.OWN
+    new = NewClient(
+        client=given.client or "",
+        provider=given.provider or "",
+        name=given.name,
+        mode=mode,
+        credentials=None if mode is Mode.PLATFORM else Secret(dict(given.credentials)),
+        description=description,
+        settings=given.settings,
+        environment=given.environment,
+        is_default=bool(given.is_default),
+        priority=priority or 0,
+    )
+    view = state.services.clients.add(state.actor, new, test=given.test is not False, timeout_s=timeout)
+    output.emit(state, form, view)
+
+
+@app.command()
+def update(
+    ctx: typer.Context,
+    ref: ClientRef,
+    client: ClientOption = None,
+    name: Name = None,
+    description: Description = None,
+    credential: CredentialOption = None,
+    credentials_file: CredentialsFile = None,
+    setting: SettingOption = None,
+    settings_file: SettingsFile = None,
+    environment: EnvironmentOption = None,
+    default: Annotated[
+        bool | None, typer.Option("--default/--no-default", help="Make it the default, or not.")
+    ] = None,
+    priority: Priority = None,
+    test: TestOption = None,
+    timeout: Timeout = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Change an integration; credentials are replaced as a whole."""
+    state = state_of(ctx)
+    service = state.services.clients
+    slug = state.client(client)
+    credentials: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    if credential or credentials_file or setting or settings_file:
+        found = service.definition_of(state.actor, ref, client=slug)
+        sources = Sources(state, found.credential_schema, found.settings_schema)
+        credentials = sources.credentials(credentials_file, credential)
+        settings = sources.settings(settings_file, setting)
+    wanted = Changes(
+        name=UNSET if name is None else name,
+        description=UNSET if description is None else description,
+        credentials=Secret(credentials) if credential or credentials_file else UNSET,
+        settings=settings if setting or settings_file else UNSET,
+        environment=UNSET if environment is None else environment,
+        priority=UNSET if priority is None else priority,
+        is_default=UNSET if default is None else default,
+    )
+    view = service.update(state.actor, ref, wanted, client=slug, test=test is not False, timeout_s=timeout)
+    output.emit(state, form, view)
+
+
+@app.command("set-default")
+def set_default(
+    ctx: typer.Context, ref: ClientRef, client: ClientOption = None, form: Output = Format.TABLE
+) -> None:
+    """Make it the default of its category and environment; the former one is it no more."""
+    state = state_of(ctx)
+    view = state.services.clients.set_default(state.actor, ref, client=state.client(client))
+    output.emit(state, form, view)
+
+
+@app.command()
+def enable(
+    ctx: typer.Context, ref: ClientRef, client: ClientOption = None, form: Output = Format.TABLE
+) -> None:
+    """Put a tested integration in force."""
+    state = state_of(ctx)
+    output.emit(state, form, state.services.clients.enable(state.actor, ref, client=state.client(client)))
+
+
+@app.command()
+def disable(
+    ctx: typer.Context, ref: ClientRef, client: ClientOption = None, form: Output = Format.TABLE
+) -> None:
+    """Take an integration out of force."""
+    state = state_of(ctx)
+    output.emit(state, form, state.services.clients.disable(state.actor, ref, client=state.client(client)))
+
+
+@app.command()
+def delete(
+    ctx: typer.Context,
+    ref: ClientRef,
+    client: ClientOption = None,
+    yes: Yes = False,
+    no_input: NoInput = False,
+    form: Output = Format.TABLE,
+) -> None:
+    """Delete an integration; its merchant account stays, closed."""
+    state = state_of(ctx)
+    slug = state.client(client)
+    service = state.services.clients
+    if not yes:
+        from avnz_int.cli import prompts  # noqa: PLC0415
+
+        view = service.find(state.actor, ref, client=slug)
+        question = f"Delete {view.client}/{view.provider}/{view.name} ({view.environment})?"
+        prompts.confirm_or_refuse(
+            question=question, interactive=state.interactive(no_input=no_input), yes=yes
+        )
+    output.emit(state, form, service.delete(state.actor, ref, client=slug))
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group."""
+    root.add_typer(app, name="client")

@@ -1,0 +1,156 @@
+"""`avnz-int definitions`: reference data of the providers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from avnz_int.cli import complete, output
+from avnz_int.cli.state import CategoryFilter, Format, Output, state_of
+from avnz_int.errors import DiffersError, InvalidInputError
+
+app = typer.Typer(help="What providers there are, and what each needs.", no_args_is_help=True)
+_COLUMNS = ("provider", "category", "name", "isOrgOnly", "isClientAllowed", "isPlatformOffered", "status")
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    category: CategoryFilter = None,
+    client_allowed: Annotated[
+        bool, typer.Option("--client-allowed", help="Only what clients may configure.")
+    ] = False,
+    form: Output = Format.TABLE,
+) -> None:
+    """List the definitions in force."""
+    state = state_of(ctx)
+    views = state.services.definitions.listing(
+        state.actor, category=category and category.value, client_allowed=client_allowed
+    )
+    output.emit_all(state, form, views, _COLUMNS)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    provider: Annotated[str, typer.Argument(metavar="PROVIDER", autocompletion=complete.providers)],
+    form: Output = Format.TABLE,
+) -> None:
+    """Show one definition: its fields, which are secret, which decide where secrets are sent."""
+    state = state_of(ctx)
+
+    def table(view: Any) -> None:
+        typer.echo(f"{view.name} ({view.provider}), {view.category}, {view.status}")
+        typer.echo(view.description)
+        if view.documentation_url:
+            typer.echo(view.documentation_url)
+        audience = "the platform only" if view.is_org_only else "the platform"
+        if view.is_client_allowed:
+            audience += " and clients"
+        typer.echo(f"for {audience}; compliance: {', '.join(view.required_compliance) or 'none'}")
+        _print_schema("credentials", view.credential_schema)
+        _print_schema("settings", view.settings_schema)
+
+    output.emit(state, form, state.services.definitions.show(state.actor, provider), table)
+
+
+@app.command()
+def seed(
+    ctx: typer.Context,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", metavar="D", help="Other seeds than those shipped.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 5 where the database differs.")
+    ] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Deprecate definitions without a seed.")] = False,
+    form: Output = Format.TABLE,
+) -> None:
+    """Copy the seeds into the database; a second time nothing changes."""
+    state = state_of(ctx)
+    service = state.services.definitions
+    act = service.compare if check else service.seed
+    report = act(state.actor, directory=directory, prune=prune)
+
+    def table(_: Any) -> None:
+        for word in ("created", "updated", "deprecated"):
+            for name in getattr(report, word):
+                typer.echo(f"{word}  {name}")
+        typer.echo(f"unchanged  {len(report.unchanged)}")
+
+    output.emit(state, form, report, table)
+    if check and report.differs:
+        raise DiffersError(
+            "the definitions in the database are not those of the seeds",
+            hint="avnz-int definitions seed",
+            details={"created": report.created, "updated": report.updated, "deprecated": report.deprecated},
+        )
+
+
+@app.command()
+def validate(
+    ctx: typer.Context,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Seed files or folders of them.")
+    ] = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Check seed files (those shipped, if none is named); needs no database."""
+    from avnz_int.definitions import loader, schema  # noqa: PLC0415
+
+    state = state_of(ctx)
+    problems: list[dict[str, str]] = []
+    checked: list[str] = []
+    for path in paths or [loader.seeds_dir()]:
+        files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        if not files:
+            raise InvalidInputError(f"{path} holds no seed (*.json)")
+        for file in files:
+            checked.append(str(file))
+            try:
+                found = schema.validate_definition(loader.read_seed(file))
+                problems += [problem.as_dict() for problem in found]
+            except InvalidInputError as exc:
+                problems += exc.details.get("problems") or [
+                    {"file": str(file), "path": "", "rule": exc.message}
+                ]
+    report = {"valid": not problems, "files": len(checked), "problems": problems}
+
+    def table(_: Any) -> None:
+        for problem in problems:
+            typer.echo(f"{problem['file']}: {problem['path'] or '/'}: {problem['rule']}")
+        typer.echo(f"{len(checked)} files, {len(problems)} problems")
+
+    output.emit(state, form, report, table)
+    if problems:
+        raise InvalidInputError(
+            f"{len(problems)} problems in {len(checked)} seed files", details={"problems": problems}
+        )
+
+
+def _print_schema(what: str, found: dict[str, Any] | None) -> None:
+    from avnz_int.definitions import schema  # noqa: PLC0415
+
+    typer.echo(f"\n{what}")
+    fields = schema.question_order(found)
+    if not fields:
+        typer.echo("  none")
+    destinations = schema.destination_fields(found)
+    for field in fields:
+        marks = ["required" if field.required else "optional"]
+        marks += ["secret"] if field.secret else []
+        marks += ["decides where secrets are sent"] if field.name in destinations else []
+        marks += [f"one of {', '.join(field.enum)}"] if field.enum else []
+        marks += [f"default {field.default}"] if field.default is not None else []
+        typer.echo(f"  {field.name}  {field.title} ({', '.join(marks)})")
+        if field.description:
+            typer.echo(f"      {field.description}")
+        if field.pattern:
+            typer.echo(f"      pattern {field.pattern}")
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group."""
+    root.add_typer(app, name="definitions")

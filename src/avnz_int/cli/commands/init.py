@@ -1,0 +1,67 @@
+"""`avnz-int init`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from avnz_int.cli import output
+from avnz_int.cli.state import Format, NoInput, Output, state_of
+from avnz_int.errors import UsageError
+
+
+def init(
+    ctx: typer.Context,
+    org: Annotated[
+        str | None, typer.Option("--org", metavar="SLUG", help="Slug of the organization.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the organization.")] = None,
+    no_input: NoInput = False,
+    form: Output = Format.TABLE,
+) -> None:
+    """Create or migrate the database, the keyring and the organization; seed the definitions.
+
+    Run it as often as you like: what is there already stays.
+    """
+    state = state_of(ctx)
+    if org is None and state.services.setup.organization() is None:
+        if not state.interactive(no_input=no_input):
+            raise UsageError(
+                "the database is empty: which organization is it for?", hint="avnz-int init --org SLUG"
+            )
+        from avnz_int.cli import prompts  # noqa: PLC0415
+
+        org = prompts.text("Slug of the organization (a-z, 0-9, -):", default="", validate=_slug)
+        name = name or prompts.text("Name of the organization:", default=org)
+    view = state.services.setup.init(state.actor, organization=org, name=name)
+
+    def table(made: Any) -> None:
+        report = made.definitions
+        typer.echo(f"organization  {made.organization}")
+        typer.echo(f"database      {made.database}")
+        typer.echo(f"keyring       {made.keyring}")
+        typer.echo(
+            f"definitions   {len(report.created)} created, {len(report.updated)} updated, "
+            f"{len(report.unchanged)} unchanged"
+        )
+
+    output.emit(state, form, view, table)
+    if view.definitions.created:
+        state.notify("back the keyring up: without it nothing that is stored can be opened")
+
+
+def _slug(text: str) -> str | None:
+    from avnz_int.errors import InvalidInputError  # noqa: PLC0415
+    from avnz_int.services.tenants import checked_slug  # noqa: PLC0415
+
+    try:
+        checked_slug(text)
+    except InvalidInputError as exc:
+        return f"{exc.message}: {exc.hint}"
+    return None
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command."""
+    root.command()(init)

@@ -1,0 +1,184 @@
+"""Prints views: JSON on request, else a table for people. Data goes to standard output and nothing else does.
+
+What a terminal's width cannot hold is folded, never cut; where standard output is no terminal nothing is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from avnz_int.cli.state import Format, State
+from avnz_int.model.encode import encode
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+_CHUNK = 1000
+_STYLES = {
+    "active": "green",
+    "ok": "green",
+    "success": "green",
+    "pending": "yellow",
+    "inactive": "yellow",
+    "beta": "yellow",
+    "error": "red",
+    "failure": "red",
+    "rejected": "red",
+    "unreachable": "red",
+    "unreadable": "red",
+}
+
+
+def emit(state: State, form: Format, view: Any, table: Callable[[Any], None] | None = None) -> None:
+    """Print one thing.
+
+    Args:
+        state: for colours.
+        form: how.
+        view: a view, or a JSON-ready object.
+        table: prints it for people where its fields, one a line, are not the best way.
+    """
+    if form is Format.TABLE:
+        if table is not None:
+            table(view)
+        else:
+            _print_fields(state, encode(view))
+    elif form is Format.CSV:
+        _print_csv([encode(view)])
+    else:
+        _write(_ENCODER.encode(encode(view)) + "\n")
+
+
+def emit_all(
+    state: State, form: Format, views: Sequence[Any], columns: Sequence[str], *, empty: str = "nothing there"
+) -> None:
+    """Print a listing.
+
+    Args:
+        state: for colours.
+        form: how: an array, an object a line, CSV with all fields, or a table of `columns`.
+        views: the rows.
+        columns: JSON keys to show in the table.
+        empty: told on standard error where a table would have no rows.
+    """
+    encoded = (encode(view) for view in views)
+    if form is Format.JSON:
+        _write("[")
+        separator = ""
+        for chunk in _chunks(encoded):
+            _write(separator + ",\n ".join(map(_ENCODER.encode, chunk)))
+            separator = ",\n "
+        _write("]\n")
+    elif form is Format.JSONL:
+        for chunk in _chunks(encoded):
+            _write("".join(_ENCODER.encode(row) + "\n" for row in chunk))
+    elif form is Format.CSV:
+        _print_csv(list(encoded))
+    elif views:
+        _print_table(state, list(encoded), columns)
+    else:
+        sys.stderr.write(f"({empty})\n")
+
+
+def console(state: State) -> Console:
+    """A Rich console on standard output: plain and unfolded where that is no terminal."""
+    from rich.console import Console  # noqa: PLC0415  # 48 ms that JSON does not pay
+
+    terminal = sys.stdout.isatty()
+    return Console(
+        file=sys.stdout,
+        no_color=not state.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=None if terminal else 4000,
+        soft_wrap=not terminal,
+        legacy_windows=False,
+    )
+
+
+def shown(value: Any) -> str:
+    """A JSON value as people read it."""
+    if value is None:
+        return ""
+    if value is True:
+        return "yes"
+    if value is False:
+        return "no"
+    if isinstance(value, str):
+        return "".join(c if c.isprintable() or c == "\n" else "�" for c in value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    if isinstance(value, dict | list):
+        return _ENCODER.encode(value)
+    return str(value)
+
+
+def styled(value: str) -> str:
+    """The Rich style of a word of status."""
+    return _STYLES.get(value, "")
+
+
+def _print_fields(state: State, fields: dict[str, Any]) -> None:
+    """A line for each field that has a value; objects of plain values are spread over lines of their own."""
+    from rich.text import Text  # noqa: PLC0415
+
+    lines: dict[str, str] = {}
+    for name, value in fields.items():
+        if isinstance(value, dict) and not any(isinstance(part, dict | list) for part in value.values()):
+            lines |= {f"{name}.{inner}": shown(part) for inner, part in value.items()}
+        elif value is not None:
+            lines[name] = shown(value)
+    width = max(map(len, lines), default=0)
+    out = console(state)
+    for name, text in lines.items():
+        line = Text(name.ljust(width), "bold")
+        out.print(line.append("  ").append(text or "-", styled(text)))
+
+
+def _print_table(state: State, encoded: list[dict[str, Any]], columns: Sequence[str]) -> None:
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in encoded:
+        cells = [shown(row[name]) for name in columns]
+        table.add_row(*(Text(cell, styled(cell)) for cell in cells))
+    console(state).print(table)
+
+
+def _print_csv(encoded: list[dict[str, Any]]) -> None:
+    import csv  # noqa: PLC0415
+
+    if not encoded:
+        return
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(encoded[0])
+    writer.writerows([_cell(value) for value in row.values()] for row in encoded)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _ENCODER.encode(value)
+
+
+def _chunks(rows: Iterable[Any]) -> Iterable[list[Any]]:
+    chunk: list[Any] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)

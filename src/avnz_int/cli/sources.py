@@ -1,0 +1,146 @@
+"""Credentials and settings as given: files, environment, standard input; never a secret on argv."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from avnz_int.cli.state import State, stdin_text
+from avnz_int.definitions import schema
+from avnz_int.errors import InvalidInputError, StorageError, UsageError
+
+_SAFE = "use {key}=@file, {key}=env:NAME or {key}=- (standard input)"
+
+
+class Sources:
+    """Reads the four ways in which values are given; standard input once at most.
+
+    Args:
+        state: told of a file that others can read.
+        credential_schema: decides which fields are secret, and of which type a value is.
+        settings_schema: the same for settings; None: there are none.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        credential_schema: Mapping[str, Any],
+        settings_schema: Mapping[str, Any] | None,
+    ) -> None:
+        self._state = state
+        self._credentials = credential_schema
+        self._settings = settings_schema
+        self._stdin: str | None = None
+
+    def credentials(self, file: str | None, pairs: Sequence[str] | None) -> dict[str, Any]:
+        """`--credentials-file`, with each `--credential` over it.
+
+        Raises:
+            UsageError: a secret as a literal, or no KEY=SOURCE.
+            InvalidInputError: a file that is no JSON object, not UTF-8, or does not fit the field's type.
+        """
+        values = self._object(file, "--credentials-file", secret=True) if file else {}
+        secret = set(schema.secret_fields(self._credentials))
+        known = set(self._credentials.get("properties", {}))
+        for pair in pairs or ():
+            key, source = _split(pair, "--credential KEY=SOURCE")
+            if source == "-" or source.startswith(("@", "env:")):
+                text = self._read(key, source)
+            elif key in secret or key not in known:
+                raise UsageError(
+                    f"{key}: a secret given as it stands would be in the process list and in shell history"
+                    if key in secret
+                    else f"{key} is not a credential field; there are {', '.join(sorted(known))}",
+                    hint=_SAFE.format(key=key) if key in secret else None,
+                )
+            else:
+                text = source
+            values[key] = schema.coerce(self._credentials, key, text, what="invalid credential")
+        return values
+
+    def settings(self, file: str | None, pairs: Sequence[str] | None) -> dict[str, Any]:
+        """`--settings-file`, with each `--setting` over it; an empty VALUE takes a setting away.
+
+        Raises:
+            UsageError: no KEY=VALUE.
+            InvalidInputError: a file that is no JSON object, or a value that does not fit its type.
+        """
+        values = self._object(file, "--settings-file", secret=False) if file else {}
+        for pair in pairs or ():
+            key, text = _split(pair, "--setting KEY=VALUE")
+            values[key] = (
+                None if text == "" else schema.coerce(self._settings, key, text, what="invalid setting")
+            )
+        return values
+
+    def _object(self, file: str, option: str, *, secret: bool) -> dict[str, Any]:
+        text = self._stdin_once(option) if file == "-" else self._file(Path(file), option, secret=secret)
+        try:
+            value = json.loads(text, object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as exc:
+            line = f" (line {exc.lineno})" if isinstance(exc, json.JSONDecodeError) else ""
+            # From None: the cause quotes the text.
+            raise InvalidInputError(f"{option} {file} is not JSON, or has a name twice{line}") from None
+        if not isinstance(value, dict):
+            raise InvalidInputError(f"{option} {file} is not one JSON object")
+        return value
+
+    def _read(self, key: str, source: str) -> str:
+        if source == "-":
+            return _without_newline(self._stdin_once(f"--credential {key}=-"))
+        if source.startswith("@"):
+            path = Path(source[1:])
+            return _without_newline(self._file(path, f"--credential {key}", secret=True))
+        name = source.removeprefix("env:")
+        value = os.environ.get(name)
+        if value is None:
+            raise UsageError(f"--credential {key}=env:{name}: {name} is not set")
+        return value
+
+    def _file(self, path: Path, option: str, *, secret: bool) -> str:
+        try:
+            with path.open("rb") as opened:
+                mode = os.fstat(opened.fileno()).st_mode
+                content = opened.read()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as exc:
+            raise UsageError(f"{option}: {path}: {exc.strerror}") from None
+        except OSError as exc:
+            raise StorageError(f"{option}: {path}: {exc.strerror}") from None
+        if secret and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
+            self._state.notify(f"{path} can be read by others: chmod 600 {path}")
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InvalidInputError(f"{option}: {path} is not UTF-8") from None
+
+    def _stdin_once(self, what: str) -> str:
+        if self._stdin is not None:
+            raise UsageError(f"{what}: standard input is read for {self._stdin} already")
+        self._stdin = what
+        return stdin_text(what)
+
+
+def _split(pair: str, form: str) -> tuple[str, str]:
+    key, equals, value = pair.partition("=")
+    if not equals or not key:
+        # Not the pair itself: it may be a secret in the wrong place.
+        raise UsageError(f"not of the form {form}")
+    return key, value
+
+
+def _without_newline(text: str) -> str:
+    """Exactly one line end is cut: what an editor or echo adds."""
+    if text.endswith("\r\n"):
+        return text[:-2]
+    return text.removesuffix("\n")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice")
+    return found

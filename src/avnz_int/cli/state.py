@@ -1,0 +1,191 @@
+"""What every command shares: the state on `ctx.obj`, and the options that stand on many commands."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, cast
+
+import typer
+
+from avnz_int.cli import complete
+from avnz_int.errors import UsageError
+from avnz_int.model.actor import Actor
+from avnz_int.model.enums import Category, Environment, Status
+from avnz_int.settings import Settings, has_password
+from avnz_int.wiring import Services
+
+
+class Format(StrEnum):
+    """Values of `--output`."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class State:
+    """Flags given before the command, and the services built from them on first use."""
+
+    def __init__(
+        self,
+        *,
+        database_url: str | None = None,
+        keyring: str | None = None,
+        no_input: bool = False,
+        color: bool = True,
+    ) -> None:
+        self._database_url = database_url
+        self._keyring = keyring
+        self._no_input = no_input
+        self.color = color
+        self._told: set[str] = set()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Flags, environment, defaults.
+
+        Raises:
+            UsageError: a value that cannot be used, or a password on the command line.
+        """
+        if self._database_url and has_password(self._database_url):
+            raise UsageError(
+                "--database-url holds a password, which every process on this machine could read",
+                hint="set AVNZ_INT_DATABASE_URL instead",
+            )
+        return Settings.load(
+            database_url=self._database_url, keyring_url=self._keyring, no_input=self._no_input
+        )
+
+    @cached_property
+    def services(self) -> Services:
+        """The services of this command."""
+        return Services(self.settings, self.notify)
+
+    @property
+    def actor(self) -> Actor:
+        """Who is asking."""
+        return self.services.actor
+
+    def interactive(self, *, no_input: bool = False) -> bool:
+        """Whether questions may be asked: a terminal on standard input, and nobody forbade it."""
+        return not (no_input or self.settings.no_input) and sys.stdin is not None and sys.stdin.isatty()
+
+    def client(self, given: str | None) -> str | None:
+        """`--client`, or `AVNZ_INT_CLIENT`."""
+        return given or self.settings.client
+
+    def require_client(self, given: str | None) -> str:
+        """As `client`, where one is needed.
+
+        Raises:
+            UsageError: none was named.
+        """
+        client = self.client(given)
+        if not client:
+            raise UsageError("which client?", hint="give --client SLUG or set AVNZ_INT_CLIENT")
+        return client
+
+    def notify(self, message: str) -> None:
+        """Tell a person something beside the data, once."""
+        if message not in self._told:
+            self._told.add(message)
+            sys.stderr.write(f"avnz-int: {message}\n")
+
+    def close(self) -> None:
+        """Give back what is open."""
+        if "services" in self.__dict__:
+            self.services.close()
+
+
+def state_of(ctx: typer.Context) -> State:
+    """The state of this run."""
+    return cast("State", ctx.find_root().obj)
+
+
+def stdin_text(what: str) -> str:
+    """All of standard input as text.
+
+    Raises:
+        UsageError: it is a terminal, or not UTF-8.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(f"{what} is to be read from standard input, which is a terminal", hint="pipe it in")
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"{what} on standard input is not UTF-8") from None
+
+
+Output = Annotated[
+    Format,
+    typer.Option("--output", "-o", envvar="AVNZ_INT_OUTPUT", show_envvar=False, help="How to print."),
+]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; fail where something is missing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+ClientOption = Annotated[
+    str | None,
+    typer.Option("--client", metavar="SLUG", help="The client.", autocompletion=complete.clients),
+]
+EnvironmentFilter = Annotated[
+    Environment | None, typer.Option("--environment", help="Only this environment.")
+]
+CategoryFilter = Annotated[Category | None, typer.Option("--category", help="Only this category.")]
+StatusFilter = Annotated[Status | None, typer.Option("--status", help="Only this status.")]
+ProviderFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--provider", metavar="PROVIDER", help="Only this provider.", autocompletion=complete.providers
+    ),
+]
+ProviderArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[PROVIDER]", help="The provider.", autocompletion=complete.providers),
+]
+PlatformRef = Annotated[
+    str,
+    typer.Argument(
+        metavar="REF",
+        help="Provider, id, or 6 characters of one.",
+        autocompletion=complete.platform_refs,
+    ),
+]
+ClientRef = Annotated[
+    str,
+    typer.Argument(
+        metavar="REF",
+        help="CLIENT/NAME, CLIENT/PROVIDER/NAME, id; with --client the name.",
+        autocompletion=complete.client_refs,
+    ),
+]
+CredentialOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--credential",
+        metavar="KEY=SOURCE",
+        help="A credential: KEY=@file, KEY=env:NAME, KEY=- (standard input), KEY=value if not secret.",
+    ),
+]
+CredentialsFile = Annotated[
+    str | None,
+    typer.Option("--credentials-file", metavar="FILE|-", help="All credentials as one JSON object."),
+]
+SettingOption = Annotated[
+    list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="A setting of the provider.")
+]
+SettingsFile = Annotated[
+    str | None, typer.Option("--settings-file", metavar="FILE|-", help="Settings as one JSON object.")
+]
+EnvironmentOption = Annotated[
+    Environment | None, typer.Option("--environment", help="Which world they belong to (production).")
+]
+TestOption = Annotated[
+    bool | None,
+    typer.Option("--test/--no-test", help="Ask the provider before saving (default), or save unverified."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0.1, max=600, help="Deadline of a test (30)."),
+]

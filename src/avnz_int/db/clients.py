@@ -1,0 +1,84 @@
+"""Queries over ClientIntegration; rows come with client slug and platform integration's status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, select, update
+
+from avnz_int.db import rows, tables
+from avnz_int.db.rows import Row
+from avnz_int.model.inputs import Filter
+
+INTEGRATION = rows.table_of(tables.ClientIntegration)
+CLIENT = rows.table_of(tables.Client)
+PLATFORM = rows.table_of(tables.PlatformIntegration)
+
+
+def _rows() -> Select[Any]:
+    return (
+        select(
+            *INTEGRATION.c,
+            CLIENT.c.slug.label("client"),
+            PLATFORM.c.status.label("platformStatus"),
+        )
+        .join(CLIENT, CLIENT.c.id == INTEGRATION.c.clientId)
+        .outerjoin(PLATFORM, PLATFORM.c.id == INTEGRATION.c.platformIntegrationId)
+    )
+
+
+def by_id(connection: Connection, row_id: str, *, lock: bool = False) -> Row | None:
+    """One row; `lock` keeps others from changing it until the transaction ends."""
+    statement = _rows().where(INTEGRATION.c.id == row_id)
+    return rows.first(connection, statement.with_for_update(of=INTEGRATION) if lock else statement)
+
+
+def by_id_prefix(
+    connection: Connection, prefix: str, client_id: str | None, limit: int = 10
+) -> Sequence[Row]:
+    """Rows whose id starts so, of one client or of all."""
+    statement = _rows().where(INTEGRATION.c.id.startswith(prefix, autoescape=True)).limit(limit)
+    if client_id is not None:
+        statement = statement.where(INTEGRATION.c.clientId == client_id)
+    return rows.every(connection, statement)
+
+
+def by_name(connection: Connection, client_id: str, name: str, provider: str | None = None) -> Sequence[Row]:
+    """Rows of a client with this name: one for each provider at most."""
+    statement = _rows().where(INTEGRATION.c.clientId == client_id, INTEGRATION.c.name == name)
+    if provider is not None:
+        statement = statement.where(INTEGRATION.c.provider == provider)
+    return rows.every(connection, statement)
+
+
+def listing(connection: Connection, limits: Filter, *, client_id: str | None = None) -> Sequence[Row]:
+    """Rows by client, category, priority and name."""
+    c = INTEGRATION.c
+    statement = _rows().order_by(CLIENT.c.slug, c.category, c.priority, c.name, c.id)
+    for column in ("environment", "category", "provider", "status"):
+        value = getattr(limits, column)
+        if value is not None:
+            statement = statement.where(c[column] == value)
+    if client_id is not None:
+        statement = statement.where(c.clientId == client_id)
+    return rows.every(connection, statement)
+
+
+def current_default(connection: Connection, client_id: str, category: str, environment: str) -> Row | None:
+    """The client's default of a category and environment."""
+    c = INTEGRATION.c
+    statement = _rows().where(
+        c.clientId == client_id, c.category == category, c.environment == environment, c.isDefault
+    )
+    return rows.first(connection, statement)
+
+
+def clear_default(connection: Connection, client_id: str, category: str, environment: str) -> None:
+    """Take the default away from whichever integration of the category and environment has it."""
+    c = INTEGRATION.c
+    connection.execute(
+        update(INTEGRATION)
+        .where(c.clientId == client_id, c.category == category, c.environment == environment, c.isDefault)
+        .values(isDefault=False)
+    )

@@ -1,0 +1,112 @@
+"""Column types that are a standard PostgreSQL type there and text on SQLite (contract, section 5)."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Dialect, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from avnz_int import clock
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """An aware UTC time: `timestamptz(3)` on PostgreSQL, RFC 3339 text with milliseconds on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The dialect's own type."""
+        if dialect.name == "postgresql":
+            return TIMESTAMP(timezone=True, precision=3)  # type_descriptor() would lose the precision
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """To the database; naive times are a defect."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return clock.rfc3339(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        if value is None or isinstance(value, datetime):
+            return value
+        return clock.parse_rfc3339(value)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value: `jsonb` on PostgreSQL, compact text on SQLite. None is SQL NULL."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The dialect's own type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(JSONB(none_as_null=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """To the database."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """From the database."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return json.loads(value)
+
+
+class Sealed(TypeDecorator[Any]):
+    """A sealed value: `jsonb` on PostgreSQL, text on SQLite; opaque here.
+
+    Written as JSON text. Read as it comes, the text on SQLite and an object on PostgreSQL, because only the
+    cipher may judge its form: a row with a broken one must still be readable, so that it can be named.
+    Every column of this type is covered by key rotation (a test walks the metadata).
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The dialect's own type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(JSONB(none_as_null=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """To the database: JSON text, or the object as it was read."""
+        if dialect.name == "postgresql" and isinstance(value, str):
+            return json.loads(value)
+        return value
+
+
+class TextArray(TypeDecorator[list[str]]):
+    """A list of strings: `text[]` on PostgreSQL, JSON text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The dialect's own type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(Text()))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> Any:
+        """To the database."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return json.dumps(list(value), ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> list[str] | None:
+        """From the database."""
+        if value is None or isinstance(value, list):
+            return value
+        return list(json.loads(value))

@@ -1,0 +1,52 @@
+"""Who may do what; the same for every face.
+
+| deed | org_admin | client_admin (own client) | auditor | service |
+|---|---|---|---|---|
+| platform integrations, sharing, tenants, keys, definitions: change | yes | no | no | no |
+| platform integrations: read | yes | no | yes, credentials hidden | no |
+| client integrations: change, test | yes | yes | no | no |
+| client integrations: read | yes | yes | yes, credentials hidden | no |
+| audit trail: read | yes | no | yes | no |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from avnz_int.errors import ForbiddenError, HiddenError
+from avnz_int.model.actor import Actor
+from avnz_int.model.enums import Action, Role
+
+READERS = (Role.ORG_ADMIN, Role.AUDITOR)
+
+
+def require(actor: Actor, action: Action, *roles: Role) -> None:
+    """Nothing, if the actor has one of the roles.
+
+    Raises:
+        ForbiddenError: it has not.
+    """
+    if actor.role not in roles:
+        raise ForbiddenError(
+            f"{actor.id} ({actor.role}) may not do {action}",
+            hint=f"this needs the role {' or '.join(roles)}",
+        )
+
+
+def require_admin(actor: Actor, action: Action) -> None:
+    """Nothing, if the actor is an org_admin."""
+    require(actor, action, Role.ORG_ADMIN)
+
+
+def require_client(actor: Actor, action: Action, client: Mapping[str, Any], *, reading: bool = False) -> None:
+    """Nothing, if the actor may act for (or, `reading`, look at) this client.
+
+    Raises:
+        HiddenError: a client_admin of another client, who may not learn that this one exists.
+        ForbiddenError: a role that may not do this for any client.
+    """
+    if actor.client_id not in {None, client["id"]}:
+        raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
+    allowed = (Role.ORG_ADMIN, Role.CLIENT_ADMIN, *((Role.AUDITOR,) if reading else ()))
+    require(actor, action, *allowed)

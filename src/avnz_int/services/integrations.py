@@ -1,0 +1,345 @@
+"""What platform and client integrations share: definition, validation, place, views, audited changes."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from avnz_int import clock
+from avnz_int.crypto import jwe
+from avnz_int.crypto.cipher import Place, destination_digest
+from avnz_int.db import definitions as definition_rows
+from avnz_int.db import rows
+from avnz_int.definitions import schema
+from avnz_int.definitions.loader import nearest
+from avnz_int.errors import (
+    ConflictError,
+    ForbiddenError,
+    HiddenProviderError,
+    InvalidInputError,
+    SchemaViolationError,
+    UnknownProviderError,
+)
+from avnz_int.model.actor import Actor
+from avnz_int.model.enums import DefinitionStatus, Role, Status
+from avnz_int.model.lifecycle import effective
+from avnz_int.model.secret import MASK, Credentials, masked
+from avnz_int.model.views import ClientView, PlatformView
+
+MAX_CREDENTIALS_BYTES = 64 * 1024
+_MAX_NAME = 200
+PLATFORM_TABLE = "PlatformIntegration"
+CLIENT_TABLE = "ClientIntegration"
+AUDITED = (
+    "provider",
+    "category",
+    "name",
+    "description",
+    "mode",
+    "environment",
+    "settings",
+    "isDefault",
+    "priority",
+    "status",
+    "isVerified",
+    "lastTestResult",
+    "errorMessage",
+    "platformIntegrationId",
+    "isSharedWithClients",
+    "clientPricing",
+    "credentialsKeyId",
+)
+"""The columns whose old and new values an audit event holds: none can hold a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The definition in force of one provider."""
+
+    provider: str
+    category: str
+    name: str
+    status: DefinitionStatus
+    is_org_only: bool
+    is_client_allowed: bool
+    is_platform_offered: bool
+    credential_schema: dict[str, Any]
+    settings_schema: dict[str, Any] | None
+
+    @property
+    def secret_fields(self) -> tuple[str, ...]:
+        """Credential fields that nobody may be shown."""
+        return schema.secret_fields(self.credential_schema)
+
+    @property
+    def destination_fields(self) -> tuple[str, ...]:
+        """Settings that decide where the credentials are sent."""
+        return schema.destination_fields(self.settings_schema)
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Definition:
+        """From a row of IntegrationDefinition."""
+        return cls(
+            provider=row["provider"],
+            category=row["category"],
+            name=row["name"],
+            status=DefinitionStatus(row["status"]),
+            is_org_only=row["isOrgOnly"],
+            is_client_allowed=row["isClientAllowed"],
+            is_platform_offered=row["isPlatformOffered"],
+            credential_schema=row["credentialSchema"],
+            settings_schema=row["settingsSchema"],
+        )
+
+
+def definition(connection: Connection, provider: str) -> Definition:
+    """The definition in force.
+
+    Raises:
+        UnknownProviderError: there is none; the message has the nearest names.
+    """
+    row = _stored(connection, provider)
+    if row is None:
+        raise _unknown(connection, provider, client=False, error=UnknownProviderError)
+    return Definition.of(row)
+
+
+def definition_for_client(connection: Connection, actor: Actor, provider: str) -> Definition:
+    """The definition in force, if clients may use the provider.
+
+    Raises:
+        ForbiddenError: platform-only, said to an org_admin.
+        UnknownProviderError: there is none, or (said to anybody else) it is platform-only.
+    """
+    row = _stored(connection, provider)
+    hidden = actor.role is not Role.ORG_ADMIN
+    if row is None:
+        raise _unknown(connection, provider, client=hidden, error=UnknownProviderError)
+    if not row["isClientAllowed"]:
+        if hidden:
+            raise _unknown(connection, provider, client=True, error=HiddenProviderError)
+        raise ForbiddenError(
+            f"{row['name']} ({provider}) is for the platform only: clients cannot configure it",
+            hint="use avnz-int platform add, or see avnz-int definitions list --client-allowed",
+        )
+    return Definition.of(row)
+
+
+def _stored(connection: Connection, provider: str) -> rows.Row | None:
+    # Some of what can be no key no database can be asked for: NUL, bytes that are no UTF-8.
+    return definition_rows.by_provider(connection, provider) if provider.isidentifier() else None
+
+
+def _unknown(
+    connection: Connection, provider: str, *, client: bool, error: type[UnknownProviderError]
+) -> UnknownProviderError:
+    names = [row["provider"] for row in definition_rows.listing(connection, client_allowed=client)]
+    near = nearest(provider, names)
+    hint = f"did you mean {' or '.join(near)}?" if near else None
+    return error(f"unknown provider {provider!r}", hint=hint, details={"nearest": near})
+
+
+def require_open_for_new(found: Definition) -> str | None:
+    """A warning for a beta provider, None for an active one.
+
+    Raises:
+        ConflictError: the definition is deprecated.
+    """
+    if found.status is DefinitionStatus.DEPRECATED:
+        raise ConflictError(
+            f"{found.name} is deprecated: no new integration can be made",
+            hint="existing ones go on; avnz-int definitions list shows what is active",
+        )
+    return f"{found.name} is in beta" if found.status is DefinitionStatus.BETA else None
+
+
+def require_valid(
+    found: Definition, *, credentials: Credentials | None, settings: Mapping[str, Any] | None
+) -> None:
+    """Nothing, if both keep to the definition's schemas.
+
+    Raises:
+        SchemaViolationError: names every field and rule of both at once, never a secret's value.
+        InvalidInputError: the credentials are larger than 64 KiB.
+    """
+    found_wrong: list[dict[str, str]] = []
+    if credentials is not None:
+        if _size(credentials) > MAX_CREDENTIALS_BYTES:
+            raise InvalidInputError(f"the credentials are larger than {MAX_CREDENTIALS_BYTES // 1024} KiB")
+        found_wrong += [v.as_dict() for v in schema.violations(found.credential_schema, credentials.reveal())]
+    wrong_settings = schema.violations(found.settings_schema, dict(settings or {}))
+    found_wrong += [v.as_dict() | {"field": f"settings.{v.field}".rstrip(".")} for v in wrong_settings]
+    if found_wrong:
+        raise SchemaViolationError(
+            f"invalid fields for {found.provider}",
+            found_wrong,
+            hint=f"avnz-int definitions show {found.provider} lists the fields; give secrets with "
+            "--credential FIELD=@file, FIELD=env:NAME or FIELD=-, settings with --setting FIELD=VALUE",
+        )
+
+
+def _size(credentials: Credentials) -> int:
+    try:
+        return len(json.dumps(credentials.reveal()))
+    except (TypeError, ValueError, RecursionError):
+        pass
+    # Outside the handler: json's errors may name the value.
+    raise InvalidInputError("the credentials hold a value that JSON has no form for")
+
+
+def checked_name(name: str) -> str:
+    """A name fit for a REF and a terminal.
+
+    Raises:
+        InvalidInputError: empty, longer than 200 characters, with `/` or a control character.
+    """
+    stripped = name.strip()
+    if not stripped or len(stripped) > _MAX_NAME:
+        raise InvalidInputError(f"a name has 1 to {_MAX_NAME} characters")
+    if "/" in stripped or any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in stripped):
+        raise InvalidInputError("a name holds neither '/' nor control characters")
+    return stripped
+
+
+def checked_text(text: str | None) -> str | None:
+    """A description without control characters, or None.
+
+    Raises:
+        InvalidInputError: it has some.
+    """
+    if text is not None and any(unicodedata.category(c) in {"Cc", "Cs"} and c != "\n" for c in text):
+        raise InvalidInputError("a description holds no control characters")
+    return text or None
+
+
+def place(table: str, row: Mapping[str, Any], found: Definition) -> Place:
+    """Where the credentials of a row stand, computed from the row as it is now."""
+    owner = row["clientId"] if table == CLIENT_TABLE else row["organizationId"]
+    return Place(
+        table=table,
+        column="credentials",
+        row_id=row["id"],
+        owner_id=owner,
+        provider=row["provider"],
+        environment=row["environment"],
+        destination=destination_digest(row["settings"], found.destination_fields),
+    )
+
+
+def merged_settings(stored: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The stored settings with the given ones over them; a given None takes one away."""
+    merged = {**(stored or {}), **given}
+    return {name: value for name, value in merged.items() if value is not None} or None
+
+
+def moved_destinations(
+    found: Definition, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
+) -> list[str]:
+    """The settings whose change sends the credentials elsewhere."""
+    return [name for name in found.destination_fields if (old or {}).get(name) != (new or {}).get(name)]
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Field -> [old, new] of the audited columns that differ; replaced credentials are named, not shown."""
+    found: dict[str, Any] = {
+        name: [old.get(name), new[name]] for name in AUDITED if name in new and new[name] != old.get(name)
+    }
+    if "credentials" in new and new["credentials"] is not None:
+        found["credentials"] = "replaced" if old.get("credentials") is not None else "set"
+    return found
+
+
+def next_moment(previous: datetime) -> datetime:
+    """Now, but later than `previous`: two updates of a row never have the same `updatedAt`."""
+    return max(clock.now(), previous + timedelta(milliseconds=1))
+
+
+def looks_unreadable(row: Mapping[str, Any], known_keys: Collection[str]) -> bool:
+    """Whether, without opening it, a row's credentials are seen to be lost: key unknown, or form broken."""
+    value = row["credentials"]
+    return value is not None and (row["credentialsKeyId"] not in known_keys or not jwe.well_formed(value))
+
+
+def platform_view(row: Mapping[str, Any], *, credentials: Any, unreadable: bool) -> PlatformView:
+    """The view of a row; `credentials` is what may be shown of them."""
+    return PlatformView(
+        id=row["id"],
+        organization_id=row["organizationId"],
+        provider=row["provider"],
+        category=row["category"],
+        name=row["name"],
+        description=row["description"],
+        environment=row["environment"],
+        status=row["status"],
+        credentials=credentials,
+        key_id=row["credentialsKeyId"],
+        unreadable=unreadable,
+        settings=row["settings"],
+        is_shared_with_clients=row["isSharedWithClients"],
+        client_pricing=row["clientPricing"],
+        last_tested_at=row["lastTestedAt"],
+        last_test_result=row["lastTestResult"],
+        error_message=row["errorMessage"],
+        credentials_updated_at=row["credentialsUpdatedAt"],
+        created_at=row["createdAt"],
+        updated_at=row["updatedAt"],
+        created_by=row["createdBy"],
+        updated_by=row["updatedBy"],
+    )
+
+
+def client_view(row: Mapping[str, Any], *, credentials: Any, unreadable: bool) -> ClientView:
+    """The view of a row of `db.clients`; `credentials` is what may be shown of them."""
+    platform = row["platformStatus"]
+    worth = effective(Status(row["status"]), Status(platform) if platform else None)
+    return ClientView(
+        id=row["id"],
+        client_id=row["clientId"],
+        client=row["client"],
+        provider=row["provider"],
+        category=row["category"],
+        name=row["name"],
+        description=row["description"],
+        mode=row["mode"],
+        environment=row["environment"],
+        is_default=row["isDefault"],
+        priority=row["priority"],
+        status=row["status"],
+        effective_status=worth.value,
+        is_verified=row["isVerified"],
+        credentials=credentials,
+        key_id=row["credentialsKeyId"],
+        unreadable=unreadable,
+        platform_integration_id=row["platformIntegrationId"],
+        settings=row["settings"],
+        usage_this_month=row["usageThisMonth"],
+        verified_at=row["verifiedAt"],
+        verified_by=row["verifiedBy"],
+        last_tested_at=row["lastTestedAt"],
+        last_test_result=row["lastTestResult"],
+        error_message=row["errorMessage"],
+        credentials_updated_at=row["credentialsUpdatedAt"],
+        created_at=row["createdAt"],
+        updated_at=row["updatedAt"],
+        created_by=row["createdBy"],
+        updated_by=row["updatedBy"],
+    )
+
+
+def listed_credentials(row: Mapping[str, Any]) -> str | None:
+    """What a listing shows, which never opens them."""
+    return None if row["credentials"] is None else MASK
+
+
+def shown_credentials(found: Definition, credentials: Credentials) -> dict[str, Any]:
+    """What `show` shows: secrets masked, in the schema's order, unknown fields masked too."""
+    order: Iterable[str] = found.credential_schema.get("properties", {})
+    known = set(order)
+    values = masked(credentials, {*found.secret_fields, *(set(credentials.reveal()) - known)})
+    return {name: values[name] for name in [*order, *values] if name in values}

@@ -1,0 +1,210 @@
+"""Data keys and their rotation.
+
+Rotation inserts a new active key, then seals every row anew, a batch a transaction, writing only where the
+old ciphertext still stands. All state is in the database: killed at any moment, a second run goes on.
+Readers and writers are never stopped; `updatedAt` stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from avnz_int import clock
+from avnz_int.crypto import cipher as crypto
+from avnz_int.db import keys, rows
+from avnz_int.errors import ChangedMeanwhileError, SealBrokenError
+from avnz_int.model.actor import Actor, Target
+from avnz_int.model.enums import Action, KeyPurpose, KeyStatus
+from avnz_int.model.secret import Secret
+from avnz_int.model.views import RotationView
+from avnz_int.services import access
+from avnz_int.services.resealing import BATCH, UNREADABLE, Progress, Resealer
+from avnz_int.services.vault import Notify, Vault
+from avnz_int.services.work import Work, Writing
+
+_TABLE = "DataKey"
+
+
+class Keys:
+    """Rotates data keys and master keys (role org_admin)."""
+
+    def __init__(self, work: Work, notify: Notify) -> None:
+        self._work = work
+        self._vault = work.vault
+        self._notify = notify
+        self._resealer = Resealer(work, notify)
+
+    def status(self, actor: Actor) -> RotationView:
+        """What a rotation would have to do; opens the rows that are still on older keys."""
+        with self._work.reading(actor, Action.KEY_READ) as work:
+            access.require(actor, Action.KEY_READ, *access.READERS)
+            readable, unreadable = self._resealer.older(work.connection)
+            return self._view(work.connection, resealed=0, pending=readable, unreadable=unreadable)
+
+    def rotate(
+        self,
+        actor: Actor,
+        *,
+        new_key: bool = False,
+        resume: bool = False,
+        batch_size: int = BATCH,
+        on_batch: Callable[[Progress], None] = lambda _: None,
+    ) -> RotationView:
+        """The state after every readable row was sealed by the active key.
+
+        Args:
+            actor: an org_admin.
+            new_key: make a new key even if a rotation is under way.
+            resume: never make one.
+            batch_size: rows of one transaction.
+            on_batch: told after each batch.
+        """
+        self._begin(actor, new_key=new_key, resume=resume)
+        resealed = self._resealer.run(batch_size, on_batch)
+        with self._work.writing(actor, Action.KEY_ROTATE) as work:
+            readable, unreadable = self._resealer.older(work.connection)
+            view = self._view(work.connection, resealed=resealed, pending=readable, unreadable=unreadable)
+            work.target = Target(_TABLE, view.active_key_id)
+            work.record({"resealed": view.resealed, "pending": readable, "unreadable": unreadable})
+        return view
+
+    def rotate_purpose(self, actor: Actor, purpose: KeyPurpose) -> RotationView:
+        """The state after a new key took over; for credentials that is `rotate`.
+
+        Events keep the key they were signed with, so older keys stay readable.
+        """
+        if purpose is KeyPurpose.CREDENTIALS:
+            return self.rotate(actor)
+        with self._work.writing(actor, Action.KEY_ROTATE) as work:
+            access.require_admin(actor, Action.KEY_ROTATE)
+            self._replace_active(work, purpose, actor)
+            readable, unreadable = self._resealer.older(work.connection)
+            return self._view(work.connection, resealed=0, pending=readable, unreadable=unreadable)
+
+    def rotate_master(self, actor: Actor) -> RotationView:
+        """The state after a new master key wrapped every data key.
+
+        The keyring is written first and keeps the older master keys: a process killed in between leaves
+        data keys that still open, and a second run wraps them by the key that is there already.
+        """
+        with self._work.writing(actor, Action.KEY_ROTATE) as work:
+            access.require_admin(actor, Action.KEY_ROTATE)
+            self._vault.forget_keyring()
+            # All are opened before the keyring is touched.
+            held = self._openable_keys(work.connection)
+            keyring = self._vault.keyring
+            if all(crypto.master_key_id(row["wrappedKey"]) == keyring.active_kid for row in held):
+                self._vault.source.replace(keyring, keyring.with_new_key())
+                self._vault.forget_keyring()
+            else:
+                self._notify("a rotation of the master key was under way: it goes on")
+            for row in held:
+                self._rewrap(work, row, actor)
+            work.target = Target(_TABLE)
+            work.record({"masterKeyId": self._vault.keyring.active_kid, "dataKeys": len(held)})
+            readable, unreadable = self._resealer.older(work.connection)
+            return self._view(work.connection, resealed=0, pending=readable, unreadable=unreadable)
+
+    def _openable_keys(self, connection: Connection) -> list[rows.Row]:
+        """The data keys that open; an older one that does not is named and left as it is.
+
+        Raises:
+            KeyMissingError, SealBrokenError: an active one does not open.
+        """
+        opened = []
+        for row in keys.listing(connection):
+            if row["wrappedKey"] is None:
+                continue
+            try:
+                self._vault.material(row)
+            except UNREADABLE as exc:
+                if row["status"] == KeyStatus.ACTIVE:
+                    raise
+                self._notify(f"left as it is: {exc.message}")
+            else:
+                opened.append(row)
+        return opened
+
+    def _rewrap(self, work: Writing, row: rows.Row, actor: Actor) -> None:
+        bound = {
+            "key_id": row["id"],
+            "organization_id": row["organizationId"],
+            "purpose": row["purpose"],
+        }
+        keyring = self._vault.keyring
+        material = self._vault.material(row)
+        wrapped = crypto.wrap(keyring, material=material, **bound)
+        if crypto.unwrap(keyring, wrapped, **bound) != material:
+            raise SealBrokenError(f"data key {row['id']} did not open after it was wrapped anew")
+        values = {
+            "wrappedKey": wrapped,
+            "masterKeyId": keyring.active_kid,
+            "updatedAt": clock.now(),
+            "updatedBy": actor.id,
+        }
+        rows.change(work.connection, keys.KEY, row["id"], values)
+
+    def _begin(self, actor: Actor, *, new_key: bool, resume: bool) -> None:
+        with self._work.writing(actor, Action.KEY_ROTATE) as work:
+            access.require_admin(actor, Action.KEY_ROTATE)
+            under_way = self._resealer.any_readable(work.connection)
+            if new_key or not (resume or under_way):
+                self._replace_active(work, KeyPurpose.CREDENTIALS, actor)
+            elif under_way:
+                self._notify("a rotation was under way: it goes on with the key that is active already")
+
+    def _replace_active(self, work: Writing, purpose: KeyPurpose, actor: Actor) -> None:
+        old = keys.active(work.connection, purpose)
+        moment = clock.now()
+        if old is not None:
+            values = {"status": KeyStatus.DECRYPT_ONLY.value, "updatedAt": moment, "updatedBy": actor.id}
+            rows.change(work.connection, keys.KEY, old["id"], values)
+        key_id = make_key(work.connection, self._vault, work.organization["id"], purpose, actor)
+        facts = {"purpose": purpose.value, "activeKeyId": [old and old["id"], key_id]}
+        work.record(facts, action=Action.KEY_CREATE, target=Target(_TABLE, key_id))
+
+    def _view(self, connection: Connection, *, resealed: int, pending: int, unreadable: int) -> RotationView:
+        active = keys.active(connection, KeyPurpose.CREDENTIALS)
+        if active is None:
+            raise ChangedMeanwhileError("the database has no active key for credentials")
+        return RotationView(
+            active_key_id=active["id"],
+            resealed=resealed,
+            pending=pending,
+            unreadable=unreadable,
+            rows={active["id"]: 0, **keys.counts(connection)},
+        )
+
+
+def make_key(
+    connection: Connection, vault: Vault, organization_id: str, purpose: KeyPurpose, actor: Actor
+) -> str:
+    """The id of a new active data key, wrapped by the keyring's active master key."""
+    moment = clock.now()
+    key_id = clock.new_id()
+    wrapped = crypto.wrap(
+        vault.keyring,
+        key_id=key_id,
+        organization_id=organization_id,
+        purpose=purpose.value,
+        material=Secret(crypto.new_data_key()),
+    )
+    row = {
+        "id": key_id,
+        "organizationId": organization_id,
+        "purpose": purpose.value,
+        "wrappedKey": wrapped,
+        "masterKeyId": vault.keyring.active_kid,
+        "status": KeyStatus.ACTIVE.value,
+        "sealCount": 0,
+        "activatedAt": moment,
+        "retiredAt": None,
+        "createdAt": moment,
+        "updatedAt": moment,
+        "createdBy": actor.id,
+        "updatedBy": None,
+    }
+    rows.add(connection, keys.KEY, row)
+    return key_id

@@ -1,0 +1,181 @@
+"""`init`: from nothing to a database with organization, keys and definitions; a second time nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from avnz_int import clock
+from avnz_int.crypto.keyring import Keyring
+from avnz_int.db import audit, keys, migrate, rows, tenants
+from avnz_int.db.engine import Database
+from avnz_int.errors import (
+    ConflictError,
+    ExistsError,
+    KeyMissingError,
+    NotInitializedError,
+    NotMigratedError,
+    UsageError,
+)
+from avnz_int.model.actor import Actor, Target
+from avnz_int.model.enums import Action, KeyPurpose
+from avnz_int.model.views import InitView
+from avnz_int.services import access, chain, definitions, integrations
+from avnz_int.services.keys import make_key
+from avnz_int.services.tenants import checked_slug
+from avnz_int.services.vault import Vault
+from avnz_int.services.work import Work, Writing
+
+
+class Setup:
+    """Creates and migrates.
+
+    Args:
+        database: opened with `create=True`.
+    """
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def organization(self) -> str | None:
+        """The slug of the organization that is there; None on an empty or missing database."""
+        if self._database.path is not None and not self._database.path.exists():
+            return None
+        try:
+            with self._database.read() as connection:
+                row = tenants.organization(connection)
+        except NotInitializedError:
+            return None
+        except NotMigratedError:
+            with self._database.raw() as connection:
+                row = tenants.organization(connection)
+        return None if row is None else str(row["slug"])
+
+    def init(
+        self, actor: Actor, *, organization: str | None, name: str | None = None, seeds: Path | None = None
+    ) -> InitView:
+        """What is there now.
+
+        Raises:
+            UsageError: the database is empty and no organization was named.
+            ConflictError: it belongs to another organization, or holds foreign tables of our names.
+            KeyMissingError: it has data keys, and the keyring lacks the master key that wrapped them.
+        """
+        access.require_admin(actor, Action.ORGANIZATION_CREATE)
+        present = self.organization()
+        if present is None and organization is None:
+            raise UsageError(
+                "the database is empty: which organization is it for?", hint="avnz-int init --org SLUG"
+            )
+        if present is not None and organization not in {None, present}:
+            raise ConflictError(
+                f"this database belongs to the organization {present!r}, not {organization!r}",
+                hint="name another database with AVNZ_INT_DATABASE_URL",
+            )
+        slug = present or checked_slug(organization or "")
+        shown = integrations.checked_name(name or slug)
+        sound = definitions.valid_seeds(seeds)
+        before, after = migrate.upgrade(self._database)
+        self._ensure_keyring()
+        work = Work(self._database, self._vault)
+        with self._database.write() as connection:
+            if tenants.organization(connection) is None:
+                self._create(connection, actor, slug, shown)
+        with work.writing(actor, Action.DEFINITION_SEED, system=True) as writing:
+            if before != after:
+                _record_migration(writing, before, after)
+            report = definitions.apply(writing, sound)
+        return InitView(
+            organization=slug,
+            database=self._database.shown,
+            keyring=self._vault.source.describe(),
+            definitions=report,
+            token=None,
+        )
+
+    def upgrade(self, actor: Actor) -> tuple[str | None, str]:
+        """The migrations before and after; recorded where there is an organization to record for."""
+        access.require_admin(actor, Action.DATABASE_MIGRATE)
+        before, after = migrate.upgrade(self._database)
+        if before != after and self.organization() is not None:
+            work = Work(self._database, self._vault)
+            with work.writing(actor, Action.DATABASE_MIGRATE, system=True) as writing:
+                _record_migration(writing, before, after)
+        return before, after
+
+    def _ensure_keyring(self) -> None:
+        """The keyring is there and opens every data key; made only where no data key exists."""
+        with self._database.read() as connection:
+            held = [row for row in keys.listing(connection) if row["wrappedKey"] is not None]
+        if not held:
+            try:
+                self._vault.source.load()
+            except KeyMissingError:
+                try:
+                    self._vault.source.create(Keyring.new())
+                except ExistsError:  # another process made it just now
+                    self._vault.forget_keyring()
+            return
+        needed = sorted({row["masterKeyId"] for row in held})
+        try:
+            keyring = self._vault.keyring
+        except KeyMissingError as exc:
+            raise KeyMissingError(
+                f"{exc.message}; the data keys of this database need master key {', '.join(needed)}",
+                hint="restore the keyring from its backup, or point AVNZ_INT_KEYRING at it; "
+                "a new one could not open anything that is stored",
+                details={"masterKeyIds": needed},
+            ) from None
+        missing = [key_id for key_id in needed if key_id not in keyring.kids]
+        if missing:
+            raise KeyMissingError(
+                f"the keyring {self._vault.source.describe()} lacks master key {', '.join(missing)}, "
+                "which the data keys of this database need: it is another database's keyring",
+                hint="point AVNZ_INT_KEYRING at this database's keyring",
+                details={"masterKeyIds": missing},
+            )
+
+    def _create(self, connection: Connection, actor: Actor, slug: str, name: str) -> None:
+        moment = clock.now()
+        organization_id = clock.new_id()
+        rows.add(
+            connection,
+            tenants.ORGANIZATION,
+            {
+                "id": organization_id,
+                "slug": slug,
+                "name": name,
+                "createdAt": moment,
+                "updatedAt": moment,
+                "createdBy": actor.id,
+                "updatedBy": None,
+            },
+        )
+        for head in (organization_id, chain.SYSTEM):
+            rows.add(connection, audit.HEAD, {"chain": head, "sequence": 0, "mac": chain.GENESIS})
+        made = {
+            purpose: make_key(connection, self._vault, organization_id, purpose, actor)
+            for purpose in KeyPurpose
+        }
+        writing = Writing(
+            connection,
+            {"id": organization_id},
+            Target("Organization", organization_id),
+            actor=actor,
+            action=Action.ORGANIZATION_CREATE,
+            vault=self._vault,
+            chain_name=organization_id,
+        )
+        writing.record({"slug": [None, slug], "name": [None, name]})
+        for purpose, key_id in made.items():
+            writing.record(
+                {"purpose": purpose.value, "activeKeyId": [None, key_id]},
+                action=Action.KEY_CREATE,
+                target=Target("DataKey", key_id),
+            )
+
+
+def _record_migration(writing: Writing, before: str | None, after: str) -> None:
+    writing.record({"revision": [before, after]}, action=Action.DATABASE_MIGRATE, target=Target("Database"))

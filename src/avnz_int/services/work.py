@@ -1,0 +1,200 @@
+"""Transactions with their audit events inside.
+
+Every writing transaction locks the end of its audit chain first, so that events of many processes form one
+chain without deadlock. A refusal (a denial, a stored value that does not open) is recorded in a transaction
+of its own, after the refused one was undone and before the error leaves the service.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from avnz_int import clock
+from avnz_int.db import audit, rows, tenants
+from avnz_int.db.engine import Database
+from avnz_int.errors import (
+    AuditBrokenError,
+    AvnzError,
+    ForbiddenError,
+    HiddenError,
+    HiddenProviderError,
+    KeyMissingError,
+    NotInitializedError,
+    SealBrokenError,
+)
+from avnz_int.model.actor import Actor, Target
+from avnz_int.model.enums import Action, AuditOutcome
+from avnz_int.services import chain
+from avnz_int.services.vault import Vault
+
+_DENIALS = (ForbiddenError, HiddenError, HiddenProviderError)
+_FAILURES = (SealBrokenError, KeyMissingError)
+
+
+class Reading:
+    """An open transaction that only reads.
+
+    Attributes:
+        target: what the work is about, for the event of a refusal; set it as soon as it is known.
+    """
+
+    def __init__(self, connection: Connection, organization: rows.Row, target: Target | None) -> None:
+        self.connection = connection
+        self.organization = organization
+        self.target = target
+
+
+class Writing(Reading):
+    """An open transaction that writes; its events are appended by `record`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        organization: rows.Row,
+        target: Target | None,
+        *,
+        actor: Actor,
+        action: Action,
+        vault: Vault,
+        chain_name: str,
+    ) -> None:
+        super().__init__(connection, organization, target)
+        self._actor = actor
+        self._action = action
+        self._vault = vault
+        head = audit.lock_head(connection, chain_name)
+        if head is None:
+            raise AuditBrokenError(
+                f"the audit chain {chain_name} has no end (AuditHead)", hint="run avnz-int audit verify"
+            )
+        self._chain = chain_name
+        self._sequence: int = head["sequence"]
+        self._mac: str = head["mac"]
+
+    def record(
+        self,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        action: Action | None = None,
+        target: Target | None = None,
+        outcome: AuditOutcome = AuditOutcome.SUCCESS,
+    ) -> None:
+        """Append an event to the chain, in this transaction.
+
+        Args:
+            changes: field -> [old, new], or facts of the deed; never a secret.
+            action: the deed, where it is another than the transaction's.
+            target: what it was done to, where it is another than `self.target`.
+            outcome: how it ended.
+        """
+        about = target or self.target
+        key_id, key = self._vault.audit_key(self.connection)
+        event: dict[str, Any] = {
+            "id": clock.new_id(),
+            "organizationId": None if self._chain == chain.SYSTEM else self.organization["id"],
+            "chain": self._chain,
+            "sequence": self._sequence + 1,
+            "occurredAt": clock.now(),
+            "actorId": self._actor.id,
+            "actorRole": self._actor.role.value,
+            "action": (action or self._action).value,
+            "targetType": about.type if about else None,
+            "targetId": about.id if about else None,
+            "clientId": about.client_id if about else None,
+            "outcome": outcome.value,
+            "changes": chain.storable(changes) if changes else None,
+            "requestId": self._actor.request_id,
+            "keyId": key_id,
+            "previousMac": self._mac,
+        }
+        event["mac"] = chain.event_mac(key, event)
+        rows.add(self.connection, audit.EVENT, event)
+        self._sequence += 1
+        self._mac = event["mac"]
+        audit.move_head(self.connection, self._chain, self._sequence, self._mac)
+
+
+class Work:
+    """Opens transactions for services."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self.database = database
+        self.vault = vault
+
+    @contextlib.contextmanager
+    def reading(self, actor: Actor, action: Action, target: Target | None = None) -> Iterator[Reading]:
+        """A transaction that only reads; a refusal inside it is recorded as of `action`."""
+        work: Reading | None = None
+        try:
+            with self.database.read() as connection:
+                work = Reading(connection, _organization(connection, self.database), target)
+                yield work
+        except (*_DENIALS, *_FAILURES) as exc:
+            self._record_refusal(actor, action, work.target if work else target, exc)
+            raise
+
+    @contextlib.contextmanager
+    def writing(
+        self, actor: Actor, action: Action, target: Target | None = None, *, system: bool = False
+    ) -> Iterator[Writing]:
+        """A transaction that writes, with `action`'s events; undone as a whole by any error.
+
+        Args:
+            actor: who does it.
+            action: the deed.
+            target: what it is about, where that is known before.
+            system: record in the chain of events that belong to no organization.
+        """
+        work: Writing | None = None
+        try:
+            with self.database.write() as connection:
+                organization = _organization(connection, self.database)
+                work = Writing(
+                    connection,
+                    organization,
+                    target,
+                    actor=actor,
+                    action=action,
+                    vault=self.vault,
+                    chain_name=chain.SYSTEM if system else organization["id"],
+                )
+                yield work
+        except (*_DENIALS, *_FAILURES) as exc:
+            self._record_refusal(actor, action, work.target if work else target, exc)
+            raise
+
+    def refused(self, actor: Actor, action: Action, target: Target | None, exc: AvnzError) -> None:
+        """Record a refusal that happened outside any transaction."""
+        self._record_refusal(actor, action, target, exc)
+
+    def _record_refusal(self, actor: Actor, action: Action, target: Target | None, exc: AvnzError) -> None:
+        outcome = AuditOutcome.DENIED if isinstance(exc, _DENIALS) else AuditOutcome.FAILURE
+        # The refusal stands even where it cannot be recorded (no keyring, a read-only disk): what is asked
+        # for is not given either way, and the first error is the one to be told.
+        with contextlib.suppress(AvnzError), self.database.write() as connection:
+            organization = _organization(connection, self.database)
+            work = Writing(
+                connection,
+                organization,
+                target,
+                actor=actor,
+                action=action,
+                vault=self.vault,
+                chain_name=organization["id"],
+            )
+            work.record({"reason": exc.code, **_plain(exc.details)}, outcome=outcome)
+
+
+def _organization(connection: Connection, database: Database) -> rows.Row:
+    row = tenants.organization(connection)
+    if row is None:
+        raise NotInitializedError(f"{database.shown} holds no organization yet")
+    return row
+
+
+def _plain(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in details.items() if isinstance(value, str | int | bool)}
