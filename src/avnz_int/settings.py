@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import platformdirs
 
@@ -31,21 +31,20 @@ def default_keyring_url() -> str:
 
 def has_password(database_url: str) -> bool:
     """Whether a database URL carries a password, in its user part or in its query."""
-    parts = urlsplit(database_url)
-    return bool(parts.password) or "password=" in parts.query.lower()
+    return not database_url.startswith("sqlite") and database_url != without_password(database_url)
 
 
 def without_password(database_url: str) -> str:
-    """The URL fit for showing."""
-    parts = urlsplit(database_url)
-    netloc = parts.netloc
-    if parts.password is not None:
-        user, _, host = netloc.rpartition("@")
-        netloc = f"{user.partition(':')[0]}@{host}"
-    query = "&".join(pair for pair in parts.query.split("&") if not pair.lower().startswith("password="))
-    shown = parts._replace(netloc=netloc, query=query).geturl()
-    # urlunsplit drops the empty authority of sqlite:///…
-    return database_url if parts.scheme.startswith("sqlite") else shown
+    """The URL fit for showing; cut by hand, since a URL that does not parse is shown too."""
+    scheme, separator, rest = database_url.partition("://")
+    if not separator or scheme.startswith("sqlite"):
+        return database_url
+    address, question, query = rest.partition("?")
+    # The last @ ends the user part, even where the password holds one that should have been escaped.
+    user, at, host = address.rpartition("@")
+    shown = f"{scheme}://{user.partition(':')[0]}{at}{host}"
+    kept = "&".join(pair for pair in query.split("&") if not pair.lower().startswith("password="))
+    return f"{shown}?{kept}" if question and kept else shown
 
 
 def truthy(value: str | None) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Text, func, select, type_coerce, update
 
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
@@ -30,11 +30,33 @@ def heads(connection: Connection) -> Sequence[Row]:
     return rows.every(connection, select(HEAD).order_by(HEAD.c.chain))
 
 
-def events(connection: Connection, chain: str) -> Iterator[Row]:
-    """The events of a chain in order, streamed."""
-    statement = select(EVENT).where(EVENT.c.chain == chain).order_by(EVENT.c.sequence)
-    streamed = connection.execution_options(stream_results=True, yield_per=1000)
-    yield from cast("Iterator[Row]", streamed.execute(statement).mappings())
+def events(connection: Connection, chain: str, *, until: int) -> Iterator[Row]:
+    """The events of a chain up to a sequence number, in order, streamed.
+
+    `occurredAt` is text, and on SQLite every column is as it is stored: somebody may have written there what
+    is neither a time nor JSON, and that must not stop the reader.
+    """
+    if connection.dialect.name == "sqlite":
+        columns: list[Any] = [type_coerce(column, Text).label(column.name) for column in EVENT.c]
+    else:
+        moment = func.to_char(func.timezone("UTC", EVENT.c.occurredAt), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+        columns = [moment.label("occurredAt"), *(c for c in EVENT.c if c is not EVENT.c.occurredAt)]
+    statement = (
+        select(*columns).where(EVENT.c.chain == chain, EVENT.c.sequence <= until).order_by(EVENT.c.sequence)
+    )
+    streamed = connection.execute(statement, execution_options={"stream_results": True, "yield_per": 1000})
+    yield from cast("Iterator[Row]", streamed.mappings())
+
+
+def count_beyond(connection: Connection, chain: str) -> int:
+    """How many events stand behind the end of their chain, in one statement: none is just being added."""
+    statement = (
+        select(func.count())
+        .select_from(EVENT)
+        .join(HEAD, HEAD.c.chain == EVENT.c.chain)
+        .where(EVENT.c.chain == chain, EVENT.c.sequence > HEAD.c.sequence)
+    )
+    return connection.scalar(statement) or 0
 
 
 def listing(connection: Connection, limits: EventFilter) -> Sequence[Row]:

@@ -7,14 +7,14 @@ their tables: reading and writing go through SQLAlchemy Core, which costs a sixt
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-import sqlalchemy
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, MetaData, Text, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field
 
-from avnz_int.db.types import Json, Sealed, TextArray, Timestamp
+from avnz_int.db import columns
+from avnz_int.db.columns import Row
+from avnz_int.db.types import TextArray
 from avnz_int.model.enums import (
     AccountStatus,
     AuditOutcome,
@@ -28,71 +28,8 @@ from avnz_int.model.enums import (
     TestResult,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "fk": "%(table_name)s_%(column_0_name)s_fkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    }
-)
-
-
-class Row(SQLModel):
-    """Base of all tables."""
-
-    metadata = metadata
-
-
-def _one_of(column: str, words: type[StrEnum], *, among: tuple[str, ...] | None = None) -> CheckConstraint:
-    """`column` holds one of the words of an enum."""
-    listed = ", ".join(f"'{word}'" for word in (among or tuple(words)))
-    return CheckConstraint(f'"{column}" IN ({listed})', name=column)
-
-
-def _time(name: str, *, required: bool = True) -> Any:
-    return Field(default=None, sa_column=Column(name, Timestamp(), nullable=not required))
-
-
-def _json(name: str, *, required: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(name, Json(), nullable=not required))
-
-
-def _sealed(name: str) -> Any:
-    return Field(default=None, sa_column=Column(name, Sealed(), nullable=True))
-
-
-def _text(
-    *,
-    key: bool = False,
-    to: str | None = None,
-    unique: bool = False,
-    index: bool = False,
-    required: bool = True,
-    default: str | None = None,
-) -> Any:
-    given: dict[str, Any] = {
-        "primary_key": key,
-        "unique": unique,
-        "index": index,
-        "nullable": not required,
-        "sa_type": Text,
-    }
-    if to:
-        given |= {"foreign_key": to, "ondelete": "RESTRICT"}
-    if default is not None:
-        given |= {"default": default, "sa_column_kwargs": {"server_default": default}}
-    elif not required:
-        given["default"] = None
-    return Field(**given)
-
-
-def _flag(*, default: bool) -> Any:
-    return Field(
-        default=default,
-        sa_column_kwargs={"server_default": sqlalchemy.true() if default else sqlalchemy.false()},
-    )
+metadata = Row.metadata
+"""Every table below."""
 
 
 class Organization(Row, table=True):
@@ -100,47 +37,47 @@ class Organization(Row, table=True):
 
     __tablename__ = "Organization"
 
-    id: str = _text(key=True)
-    slug: str = _text(unique=True)
-    name: str = _text()
-    createdAt: datetime = _time("createdAt")
-    updatedAt: datetime = _time("updatedAt")
-    createdBy: str = _text()
-    updatedBy: str | None = _text(required=False)
+    id: str = columns.text(key=True)
+    slug: str = columns.text(unique=True)
+    name: str = columns.text()
+    createdAt: datetime = columns.time()
+    updatedAt: datetime = columns.time()
+    createdBy: str = columns.text()
+    updatedBy: str | None = columns.text(required=False)
 
 
 class Client(Row, table=True):
     """An agency: a customer of the organization."""
 
     __tablename__ = "Client"
-    __table_args__ = (_one_of("status", Status, among=("active", "inactive")),)
+    __table_args__ = (columns.one_of("status", Status, among=("active", "inactive")),)
 
-    id: str = _text(key=True)
-    organizationId: str = _text(to="Organization.id")
-    slug: str = _text(unique=True)
-    name: str = _text()
-    status: str = _text(default="active")
-    createdAt: datetime = _time("createdAt")
-    updatedAt: datetime = _time("updatedAt")
-    createdBy: str = _text()
-    updatedBy: str | None = _text(required=False)
+    id: str = columns.text(key=True)
+    organizationId: str = columns.text(to="Organization.id")
+    slug: str = columns.text(unique=True)
+    name: str = columns.text()
+    status: str = columns.text(default="active")
+    createdAt: datetime = columns.time()
+    updatedAt: datetime = columns.time()
+    createdBy: str = columns.text()
+    updatedBy: str | None = columns.text(required=False)
 
 
 class Company(Row, table=True):
     """A customer of a client; it inherits all configuration."""
 
     __tablename__ = "Company"
-    __table_args__ = (_one_of("status", Status, among=("active", "inactive")),)
+    __table_args__ = (columns.one_of("status", Status, among=("active", "inactive")),)
 
-    id: str = _text(key=True)
-    clientId: str = _text(to="Client.id")
-    slug: str = _text(unique=True)
-    name: str = _text()
-    status: str = _text(default="active")
-    createdAt: datetime = _time("createdAt")
-    updatedAt: datetime = _time("updatedAt")
-    createdBy: str = _text()
-    updatedBy: str | None = _text(required=False)
+    id: str = columns.text(key=True)
+    clientId: str = columns.text(to="Client.id")
+    slug: str = columns.text(unique=True)
+    name: str = columns.text()
+    status: str = columns.text(default="active")
+    createdAt: datetime = columns.time()
+    updatedAt: datetime = columns.time()
+    createdBy: str = columns.text()
+    updatedBy: str | None = columns.text(required=False)
 
 
 class IntegrationDefinition(Row, table=True):
@@ -148,27 +85,27 @@ class IntegrationDefinition(Row, table=True):
 
     __tablename__ = "IntegrationDefinition"
     __table_args__ = (
-        _one_of("category", Category),
-        _one_of("status", DefinitionStatus),
+        columns.one_of("category", Category),
+        columns.one_of("status", DefinitionStatus),
         CheckConstraint('NOT ("isOrgOnly" AND "isClientAllowed")', name="audience"),
     )
 
-    id: str = _text(key=True)
-    provider: str = _text(unique=True)
-    category: str = _text()
-    name: str = _text()
-    description: str = _text()
-    logoUrl: str | None = _text(required=False)
-    documentationUrl: str | None = _text(required=False)
-    isOrgOnly: bool = _flag(default=False)
-    isClientAllowed: bool = _flag(default=True)
-    isPlatformOffered: bool = _flag(default=False)
-    credentialSchema: dict[str, Any] = _json("credentialSchema", required=True)
-    settingsSchema: dict[str, Any] | None = _json("settingsSchema")
-    requiredCompliance: list[str] = Field(sa_column=Column("requiredCompliance", TextArray(), nullable=False))
-    status: str = _text(default="active")
-    createdAt: datetime = _time("createdAt")
-    updatedAt: datetime = _time("updatedAt")
+    id: str = columns.text(key=True)
+    provider: str = columns.text(unique=True)
+    category: str = columns.text()
+    name: str = columns.text()
+    description: str = columns.text()
+    logoUrl: str | None = columns.text(required=False)
+    documentationUrl: str | None = columns.text(required=False)
+    isOrgOnly: bool = columns.flag(default=False)
+    isClientAllowed: bool = columns.flag(default=True)
+    isPlatformOffered: bool = columns.flag(default=False)
+    credentialSchema: dict[str, Any] = columns.json(required=True)
+    settingsSchema: dict[str, Any] | None = columns.json()
+    requiredCompliance: list[str] = Field(sa_type=TextArray, nullable=False)
+    status: str = columns.text(default="active")
+    createdAt: datetime = columns.time()
+    updatedAt: datetime = columns.time()
 
 
 class PlatformIntegration(Row, table=True):
@@ -177,35 +114,35 @@ class PlatformIntegration(Row, table=True):
     __tablename__ = "PlatformIntegration"
     __table_args__ = (
         UniqueConstraint("organizationId", "provider"),
-        _one_of("category", Category),
-        _one_of("environment", Environment),
-        _one_of("status", Status, among=("active", "inactive", "error")),
-        _one_of("lastTestResult", TestResult),
+        columns.one_of("category", Category),
+        columns.one_of("environment", Environment),
+        columns.one_of("status", Status, among=("active", "inactive", "error")),
+        columns.one_of("lastTestResult", TestResult),
         CheckConstraint('NOT "isSharedWithClients" OR "clientPricing" IS NOT NULL', name="pricing"),
         CheckConstraint('("credentials" IS NULL) = ("credentialsKeyId" IS NULL)', name="sealed"),
     )
 
-    id: str = _text(key=True)
-    organizationId: str = _text(to="Organization.id")
-    provider: str = _text(to="IntegrationDefinition.provider")
-    category: str = _text()
-    name: str = _text()
-    description: str | None = _text(required=False)
-    credentials: Any = Field(sa_column=Column("credentials", Sealed(), nullable=False))
-    credentialsKeyId: str | None = _text(to="DataKey.id", index=True, required=False)
-    credentialsUpdatedAt: datetime = _time("credentialsUpdatedAt")
-    settings: dict[str, Any] | None = _json("settings")
-    environment: str = _text(default="production")
-    isSharedWithClients: bool = _flag(default=False)
-    clientPricing: dict[str, Any] | None = _json("clientPricing")
-    status: str = _text(default="active")
-    lastTestedAt: datetime | None = _time("lastTestedAt", required=False)
-    lastTestResult: str | None = _text(required=False)
-    errorMessage: str | None = _text(required=False)
-    createdAt: datetime = _time("createdAt")
-    updatedAt: datetime = _time("updatedAt")
-    createdBy: str = _text()
-    updatedBy: str | None = _text(required=False)
+    id: str = columns.text(key=True)
+    organizationId: str = columns.text(to="Organization.id")
+    provider: str = columns.text(to="IntegrationDefinition.provider")
+    category: str = columns.text()
+    name: str = columns.text()
+    description: str | None = columns.text(required=False)
+    credentials: Any = columns.sealed(required=True)
+    credentialsKeyId: str | None = columns.text(to="DataKey.id", index=True, required=False)
+    credentialsUpdatedAt: datetime = columns.time()
+    settings: dict[str, Any] | None = columns.json()
+    environment: str = columns.text(default="production")
+    isSharedWithClients: bool = columns.flag(default=False)
+    clientPricing: dict[str, Any] | None = columns.json()
+    status: str = columns.text(default="active")
+    lastTestedAt: datetime | None = columns.time(required=False)
+    lastTestResult: str | None = columns.text(required=False)
+    errorMessage: str | None = columns.text(required=False)
+    createdAt: datetime = columns.time()
+    updatedAt: datetime = columns.time()
+    createdBy: str = columns.text()
+    updatedBy: str | None = columns.text(required=False)
 
 
 class ClientIntegration(Row, table=True):
@@ -214,11 +151,11 @@ class ClientIntegration(Row, table=True):
     __tablename__ = "ClientIntegration"
     __table_args__ = (
         UniqueConstraint("clientId", "provider", "name"),
-        _one_of("category", Category),
-        _one_of("environment", Environment),
-        _one_of("mode", Mode),
-        _one_of("status", Status),
-        _one_of("lastTestResult", TestResult),
+        columns.one_of("category", Category),
+        columns.one_of("environment", Environment),
+        columns.one_of("mode", Mode),
+        columns.one_of("status", Status),
+        columns.one_of("lastTestResult", TestResult),
         CheckConstraint('("mode" = \'own\') = ("credentials" IS NOT NULL)', name="own"),
         CheckConstraint('("mode" = \'platform\') = ("platformIntegrationId" IS NOT NULL)', name="platform"),
         CheckConstraint('("credentials" IS NULL) = ("credentialsKeyId" IS NULL)', name="sealed"),
@@ -234,33 +171,33 @@ class ClientIntegration(Row, table=True):
         ),
     )
 
-    id: str = _text(key=True)
-    clientId: str = _text(to="Client.id")
-    provider: str = _text(to="IntegrationDefinition.provider")
-    category: str = _text()
-    name: str = _text()
-    description: str | None = _text(required=False)
-    mode: str = _text()
-    credentials: Any = _sealed("credentials")
-    credentialsKeyId: str | None = _text(to="DataKey.id", index=True, required=False)
-    credentialsUpdatedAt: datetime | None = _time("credentialsUpdatedAt", required=False)
-    platformIntegrationId: str | None = _text(to="PlatformIntegration.id", index=True, required=False)
-    settings: dict[str, Any] | None = _json("settings")
-    environment: str = _text(default="production")
-    usageThisMonth: dict[str, Any] | None = _json("usageThisMonth")
-    isDefault: bool = _flag(default=False)
+    id: str = columns.text(key=True)
+    clientId: str = columns.text(to="Client.id")
+    provider: str = columns.text(to="IntegrationDefinition.provider")
+    category: str = columns.text()
+    name: str = columns.text()
+    description: str | None = columns.text(required=False)
+    mode: str = columns.text()
+    credentials: Any = columns.sealed()
+    credentialsKeyId: str | None = columns.text(to="DataKey.id", index=True, required=False)
+    credentialsUpdatedAt: datetime | None = columns.time(required=False)
+    platformIntegrationId: str | None = columns.text(to="PlatformIntegration.id", index=True, required=False)
+    settings: dict[str, Any] | None = columns.json()
+    environment: str = columns.text(default="production")
+    usageThisMonth: dict[str, Any] | None = columns.json()
+    isDefault: bool = columns.flag(default=False)
     priority: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    status: str = _text(default="pending")
-    lastTestedAt: datetime | None = _time("lastTestedAt", required=False)
-    lastTestResult: str | None = _text(required=False)
-    errorMessage: str | None = _text(required=False)
-    isVerified: bool = _flag(default=False)
-    verifiedAt: datetime | None = _time("verifiedAt", required=False)
-    verifiedBy: str | None = _text(required=False)
-    createdAt: datetime = _time("createdAt")
-    updatedAt: datetime = _time("updatedAt")
-    createdBy: str = _text()
-    updatedBy: str | None = _text(required=False)
+    status: str = columns.text(default="pending")
+    lastTestedAt: datetime | None = columns.time(required=False)
+    lastTestResult: str | None = columns.text(required=False)
+    errorMessage: str | None = columns.text(required=False)
+    isVerified: bool = columns.flag(default=False)
+    verifiedAt: datetime | None = columns.time(required=False)
+    verifiedBy: str | None = columns.text(required=False)
+    createdAt: datetime = columns.time()
+    updatedAt: datetime = columns.time()
+    createdBy: str = columns.text()
+    updatedBy: str | None = columns.text(required=False)
 
 
 class MerchantAccount(Row, table=True):
@@ -268,8 +205,8 @@ class MerchantAccount(Row, table=True):
 
     __tablename__ = "MerchantAccount"
     __table_args__ = (
-        _one_of("environment", Environment),
-        _one_of("status", AccountStatus),
+        columns.one_of("environment", Environment),
+        columns.one_of("status", AccountStatus),
         CheckConstraint(
             '"status" = \'closed\' OR "clientIntegrationId" IS NOT NULL'
             ' OR "platformIntegrationId" IS NOT NULL',
@@ -285,21 +222,21 @@ class MerchantAccount(Row, table=True):
         ),
     )
 
-    id: str = _text(key=True)
-    organizationId: str = _text(to="Organization.id")
-    clientId: str | None = _text(to="Client.id", index=True, required=False)
-    clientIntegrationId: str | None = _text(to="ClientIntegration.id", unique=True, required=False)
-    platformIntegrationId: str | None = _text(to="PlatformIntegration.id", index=True, required=False)
-    provider: str = _text(to="IntegrationDefinition.provider")
-    name: str = _text()
-    environment: str = _text(default="production")
-    currency: str | None = _text(required=False)
-    status: str = _text(default="pending")
-    externalReference: str | None = _text(required=False)
-    createdAt: datetime = _time("createdAt")
-    updatedAt: datetime = _time("updatedAt")
-    createdBy: str = _text()
-    updatedBy: str | None = _text(required=False)
+    id: str = columns.text(key=True)
+    organizationId: str = columns.text(to="Organization.id")
+    clientId: str | None = columns.text(to="Client.id", index=True, required=False)
+    clientIntegrationId: str | None = columns.text(to="ClientIntegration.id", unique=True, required=False)
+    platformIntegrationId: str | None = columns.text(to="PlatformIntegration.id", index=True, required=False)
+    provider: str = columns.text(to="IntegrationDefinition.provider")
+    name: str = columns.text()
+    environment: str = columns.text(default="production")
+    currency: str | None = columns.text(required=False)
+    status: str = columns.text(default="pending")
+    externalReference: str | None = columns.text(required=False)
+    createdAt: datetime = columns.time()
+    updatedAt: datetime = columns.time()
+    createdBy: str = columns.text()
+    updatedBy: str | None = columns.text(required=False)
 
 
 class DataKey(Row, table=True):
@@ -307,8 +244,8 @@ class DataKey(Row, table=True):
 
     __tablename__ = "DataKey"
     __table_args__ = (
-        _one_of("purpose", KeyPurpose),
-        _one_of("status", KeyStatus),
+        columns.one_of("purpose", KeyPurpose),
+        columns.one_of("status", KeyStatus),
         CheckConstraint('("status" = \'retired\') = ("wrappedKey" IS NULL)', name="material"),
         CheckConstraint('"sealCount" >= 0', name="sealCount"),
         Index(
@@ -321,19 +258,19 @@ class DataKey(Row, table=True):
         ),
     )
 
-    id: str = _text(key=True)
-    organizationId: str = _text(to="Organization.id")
-    purpose: str = _text()
-    wrappedKey: dict[str, Any] | None = _json("wrappedKey")
-    masterKeyId: str = _text()
-    status: str = _text()
+    id: str = columns.text(key=True)
+    organizationId: str = columns.text(to="Organization.id")
+    purpose: str = columns.text()
+    wrappedKey: dict[str, Any] | None = columns.json()
+    masterKeyId: str = columns.text()
+    status: str = columns.text()
     sealCount: int = Field(default=0, sa_type=BigInteger)
-    activatedAt: datetime = _time("activatedAt")
-    retiredAt: datetime | None = _time("retiredAt", required=False)
-    createdAt: datetime = _time("createdAt")
-    updatedAt: datetime = _time("updatedAt")
-    createdBy: str = _text()
-    updatedBy: str | None = _text(required=False)
+    activatedAt: datetime = columns.time()
+    retiredAt: datetime | None = columns.time(required=False)
+    createdAt: datetime = columns.time()
+    updatedAt: datetime = columns.time()
+    createdBy: str = columns.text()
+    updatedBy: str | None = columns.text(required=False)
 
 
 class AuditHead(Row, table=True):
@@ -342,9 +279,9 @@ class AuditHead(Row, table=True):
     __tablename__ = "AuditHead"
     __table_args__ = (CheckConstraint('"sequence" >= 0', name="sequence"),)
 
-    chain: str = _text(key=True)
+    chain: str = columns.text(key=True)
     sequence: int = Field(sa_type=BigInteger)
-    mac: str = _text()
+    mac: str = columns.text()
 
 
 class AuditEvent(Row, table=True):
@@ -353,26 +290,26 @@ class AuditEvent(Row, table=True):
     __tablename__ = "AuditEvent"
     __table_args__ = (
         UniqueConstraint("chain", "sequence"),
-        _one_of("outcome", AuditOutcome),
+        columns.one_of("outcome", AuditOutcome),
         CheckConstraint('"sequence" > 0', name="sequence"),
         Index("AuditEvent_target_idx", "targetType", "targetId"),
         Index("AuditEvent_occurredAt_idx", "occurredAt"),
     )
 
-    id: str = _text(key=True)
-    organizationId: str | None = _text(to="Organization.id", required=False)
-    chain: str = _text(to="AuditHead.chain")
+    id: str = columns.text(key=True)
+    organizationId: str | None = columns.text(to="Organization.id", required=False)
+    chain: str = columns.text(to="AuditHead.chain")
     sequence: int = Field(sa_type=BigInteger)
-    occurredAt: datetime = _time("occurredAt")
-    actorId: str = _text()
-    actorRole: str = _text()
-    action: str = _text()
-    targetType: str | None = _text(required=False)
-    targetId: str | None = _text(required=False)
-    clientId: str | None = _text(required=False)
-    outcome: str = _text()
-    changes: dict[str, Any] | None = _json("changes")
-    requestId: str = _text()
-    keyId: str = _text(to="DataKey.id")
-    previousMac: str = _text()
-    mac: str = _text()
+    occurredAt: datetime = columns.time()
+    actorId: str = columns.text()
+    actorRole: str = columns.text()
+    action: str = columns.text()
+    targetType: str | None = columns.text(required=False)
+    targetId: str | None = columns.text(required=False)
+    clientId: str | None = columns.text(required=False)
+    outcome: str = columns.text()
+    changes: dict[str, Any] | None = columns.json()
+    requestId: str = columns.text()
+    keyId: str = columns.text(to="DataKey.id")
+    previousMac: str = columns.text()
+    mac: str = columns.text()
