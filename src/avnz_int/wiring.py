@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from avnz_int.errors import UnauthenticatedError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Role
 from avnz_int.model.views import WhoamiView
@@ -53,7 +54,17 @@ class Services:
 
     @cached_property
     def actor(self) -> Actor:
-        """Who is asking: until tokens exist, the user of the operating system, as org_admin."""
+        """Who is asking: the user of the operating system, as org_admin.
+
+        Raises:
+            UnauthenticatedError: a token is set. This version issues none, so it cannot be a valid one, and a
+                token that is not valid is never ignored.
+        """
+        if self.settings.token is not None:
+            raise UnauthenticatedError(
+                "AVNZ_INT_TOKEN is set, but no token is valid here: this version issues none",
+                hint="unset AVNZ_INT_TOKEN to act as the user of the operating system",
+            )
         return Actor(system_user(), Role.ORG_ADMIN)
 
     def close(self) -> None:

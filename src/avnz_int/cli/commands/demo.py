@@ -6,8 +6,10 @@ import json
 import os
 import shlex
 import sys
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import typer
 
@@ -51,7 +53,11 @@ In a pipeline nothing is asked; secrets come from files, the environment or stan
 """
 
 
-def demo() -> None:
+def demo(
+    gateway_only: Annotated[
+        bool, typer.Option("--gateway", help="Only run the loopback gateway, until Ctrl-C.")
+    ] = False,
+) -> None:
     """Run the main job against a loopback gateway, in a temporary folder.
 
     Configures, tests and shares a Payflow account, then removes everything again; touches nothing of yours.
@@ -59,6 +65,12 @@ def demo() -> None:
     from avnz_int.demo.gateway import PayflowGateway  # noqa: PLC0415
 
     login = (_ACCOUNT["partner"], _ACCOUNT["vendor"], _ACCOUNT["user"])
+    if gateway_only:
+        with PayflowGateway({login: _ACCOUNT["password"]}) as gateway:
+            typer.echo(f"export AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW={gateway.url}")
+            sys.stdout.flush()
+            sys.stderr.write(f"the gateway knows {' / '.join(_ACCOUNT.values())}; Ctrl-C stops it\n")
+            threading.Event().wait()
     before = dict(os.environ)
     here = Path.cwd()
     with (
