@@ -9,8 +9,12 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+import termios
+import textwrap
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from avnz_int.errors import CancelledError, InvalidInputError, UsageError
@@ -44,10 +48,10 @@ def select(
     """
     _require_terminal()
     values = [value for _, value in choices]
-    start = values.index(default) if default in values else 0
+    start = values.index(default) if default is not None and default in values else 0
     labels = [label for label, _ in choices]
-    picked = _answer(lambda: (_plain_select if _is_dumb() else _select)(message, labels, start, instruction))
-    return values[picked]
+    ask = _plain_select if _is_dumb() else _select
+    return values[_answer(partial(ask, message, labels, start, instruction))]
 
 
 def text(message: str, *, default: str = "", validate: Validate | None = None, instruction: str = "") -> str:
@@ -57,16 +61,17 @@ def text(message: str, *, default: str = "", validate: Validate | None = None, i
         message: the question.
         default: stands in the line at first.
         validate: judges the line.
-        instruction: what helps to answer.
+        instruction: what helps to answer; stands above the question.
 
     Raises:
         CancelledError: Ctrl-C, Ctrl-D, or the terminal went away.
         UsageError: standard input is not a terminal.
     """
     _require_terminal()
+    ask = _plain_text if _is_dumb() else _text
+    _explain(instruction)
     while True:
-        start = default
-        line = _answer(lambda: (_plain_text if _is_dumb() else _text)(message, start, instruction))
+        line = _answer(partial(ask, message, default))
         reason = None if validate is None else validate(line)
         if reason is None:
             return line
@@ -87,9 +92,10 @@ def secret(message: str, *, validate: Validate | None = None, instruction: str =
         UsageError: standard input is not a terminal.
     """
     _require_terminal()
+    ask = _plain_secret if _is_dumb() else _secret
+    _explain(instruction)
     while True:
-        line = _answer(lambda: (_plain_secret if _is_dumb() else _secret)(message, instruction))
-        line = line.removesuffix("\n")
+        line = _answer(partial(ask, message)).removesuffix("\n")
         reason = None if validate is None else validate(line)
         if reason is None:
             return line
@@ -104,7 +110,8 @@ def confirm(message: str, *, default: bool) -> bool:
         UsageError: standard input is not a terminal.
     """
     _require_terminal()
-    return _answer(lambda: (_plain_confirm if _is_dumb() else _confirm)(message, default))
+    ask = _plain_confirm if _is_dumb() else _confirm
+    return _answer(partial(ask, message, default))
 
 
 def confirm_or_refuse(*, interactive: bool, yes: bool, question: str) -> None:
@@ -123,6 +130,23 @@ def confirm_or_refuse(*, interactive: bool, yes: bool, question: str) -> None:
         )
     if not confirm(question, default=False):
         raise CancelledError("cancelled: nothing was changed")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Several questions: what is typed ahead of one is not shown in between, since it may be a secret."""
+    if sys.stdin is None or not sys.stdin.isatty() or _is_dumb():
+        yield
+        return
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    silent = [*before]
+    silent[3] = before[3] & ~termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSANOW, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 def say(line: str) -> None:
@@ -145,6 +169,16 @@ def _require_terminal() -> None:
 
 def _is_dumb() -> bool:
     return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
+
+
+def _explain(instruction: str) -> None:
+    """Put the instruction above its question: beside it, a long one would be cut at the terminal's edge."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        columns = 0
+    for line in textwrap.wrap(instruction, max(columns - 3, 40)):
+        say(f"  {line}")
 
 
 def _answer(ask: Callable[[], T]) -> T:
@@ -174,6 +208,7 @@ def _output() -> Output:
 
 def _ask(question: Question) -> Any:
     """The answer; Ctrl-D and a signal end lists and yes-or-no as they end a line of text."""
+    from prompt_toolkit.filters import Condition  # noqa: PLC0415
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings  # noqa: PLC0415
     from prompt_toolkit.keys import Keys  # noqa: PLC0415
 
@@ -184,12 +219,9 @@ def _ask(question: Question) -> Any:
     def _(event: KeyPressEvent) -> None:
         event.app.exit(exception=KeyboardInterrupt)
 
-    if not app.current_buffer.text:
-
-        @bindings.add(Keys.ControlD)
-        def _(event: KeyPressEvent) -> None:
-            if not event.app.current_buffer.text:
-                event.app.exit(exception=EOFError)
+    @bindings.add(Keys.ControlD, filter=Condition(lambda: not app.current_buffer.text))
+    def _(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError)
 
     app.key_bindings = merge_key_bindings([b for b in (app.key_bindings, bindings) if b is not None])
     return question.unsafe_ask()
@@ -226,7 +258,8 @@ def _refuse_enter_without_match(question: Question) -> None:
 
     @Condition
     def matches_nothing() -> bool:
-        return any(one.search_filter and not one.found_in_search for one in lists)
+        # Looking at the list judges the search anew; what was typed may not have been drawn yet.
+        return any(one.search_filter and not (one.filtered_choices and one.found_in_search) for one in lists)
 
     bindings = KeyBindings()
 
@@ -237,23 +270,16 @@ def _refuse_enter_without_match(question: Question) -> None:
     app.key_bindings = merge_key_bindings([b for b in (app.key_bindings, bindings) if b is not None])
 
 
-def _below(instruction: str) -> str | None:
-    """The instruction in brackets, with the answer on a line of its own: descriptions are long."""
-    return f"({instruction})\n " if instruction else None
-
-
-def _text(message: str, default: str, instruction: str) -> str:
+def _text(message: str, default: str) -> str:
     import questionary  # noqa: PLC0415
 
-    return str(
-        _ask(questionary.text(message, default=default, instruction=_below(instruction), output=_output()))
-    )
+    return str(_ask(questionary.text(message, default=default, output=_output())))
 
 
-def _secret(message: str, instruction: str) -> str:
+def _secret(message: str) -> str:
     import questionary  # noqa: PLC0415
 
-    return str(_ask(questionary.password(message, instruction=_below(instruction), output=_output())))
+    return str(_ask(questionary.password(message, output=_output())))
 
 
 def _confirm(message: str, default: bool) -> bool:
@@ -274,12 +300,8 @@ def _line(prompt: str) -> str:
     return line.removesuffix("\n")
 
 
-def _head(message: str, instruction: str) -> str:
-    return f"? {message} ({instruction})" if instruction else f"? {message}"
-
-
 def _plain_select(message: str, labels: Sequence[str], start: int, instruction: str) -> int:
-    say(_head(message, instruction))
+    say(f"? {message} ({instruction})" if instruction else f"? {message}")
     for number, label in enumerate(labels, 1):
         say(f"  {number}. {label}")
     while True:
@@ -291,17 +313,17 @@ def _plain_select(message: str, labels: Sequence[str], start: int, instruction: 
         say(f"must be a number from 1 to {len(labels)}")
 
 
-def _plain_text(message: str, default: str, instruction: str) -> str:
+def _plain_text(message: str, default: str) -> str:
     shown = f" [{default}]" if default else ""
-    return _line(f"{_head(message, instruction)}{shown}: ") or default
+    return _line(f"? {message}{shown}: ") or default
 
 
-def _plain_secret(message: str, instruction: str) -> str:
+def _plain_secret(message: str) -> str:
     with warnings.catch_warnings():
         # getpass only warns before it asks with the echo on.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return getpass.getpass(f"{_head(message, instruction)}: ", stream=sys.stderr)
+            return getpass.getpass(f"? {message}: ", stream=sys.stderr)
         except getpass.GetPassWarning:
             raise UsageError(
                 "this terminal cannot hide what is typed",

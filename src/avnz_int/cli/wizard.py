@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from avnz_int.cli import prompts
+from avnz_int.cli import fields, prompts
 from avnz_int.definitions import schema
-from avnz_int.definitions.schema import Field, Violation
 from avnz_int.errors import (
     CancelledError,
     ConflictError,
@@ -21,7 +20,7 @@ from avnz_int.errors import (
     SchemaViolationError,
 )
 from avnz_int.model.actor import Actor
-from avnz_int.model.enums import DefinitionStatus, Environment, Mode, TenantKind
+from avnz_int.model.enums import DefinitionStatus, Environment, Mode, Status, TenantKind
 from avnz_int.model.inputs import Filter
 from avnz_int.model.pricing import Pricing
 
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from avnz_int.model.views import DefinitionView, OfferView
     from avnz_int.services.integrations import Definition
     from avnz_int.wiring import Services
-
-_ABSENT = {"required", "anyOf", "dependentRequired"}
-"""Rules that speak of what is not there: they are judged once everything was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +66,14 @@ def wanted(
     """
     if given.provider is None or credential_schema is None:
         return True
-    if _lacking(settings_schema, given.settings):
+    if fields.lacking(settings_schema, given.settings):
         return True
-    return given.mode is not Mode.PLATFORM and _lacking(credential_schema, given.credentials)
+    if given.mode is Mode.PLATFORM:
+        return False
+    return not given.credentials or fields.lacking(credential_schema, given.credentials)
 
 
+@prompts.quiet()
 def complete_platform(services: Services, actor: Actor, given: Given) -> Given:
     """Everything about a new platform integration, asked for where it was not given.
 
@@ -94,6 +93,7 @@ def complete_platform(services: Services, actor: Actor, given: Given) -> Given:
     return replace(given, test=_ask_to_save(found, given))
 
 
+@prompts.quiet()
 def complete_client(services: Services, actor: Actor, given: Given) -> Given:
     """Everything about a new client integration, asked for where it was not given.
 
@@ -129,7 +129,7 @@ def complete_client(services: Services, actor: Actor, given: Given) -> Given:
         given = replace(given, is_default=prompts.confirm(question, default=False))
     if own:
         return replace(given, test=_ask_to_save(found, given))
-    if not prompts.confirm(f"{_platform_mode(found, offer)} in {given.environment}?", default=True):
+    if not prompts.confirm(f"{_platform_mode(found, offer)}, in {given.environment}?", default=True):
         raise CancelledError(prompts.CANCELLED)
     return given
 
@@ -210,7 +210,9 @@ def _platform_mode(found: Definition, offer: OfferView) -> str:
     what = "gateway" if found.category == "payment_gateway" else found.name
     if offer.platform is None:
         return f"Use the platform {what}"
-    return f"Use the platform {what} at {Pricing.from_json(offer.platform.client_pricing).shown()}"
+    price = Pricing.from_json(offer.platform.client_pricing).shown()
+    working = offer.platform.status == Status.ACTIVE
+    return f"Use the platform {what} at {price}" + ("" if working else f" ({offer.platform.status} now)")
 
 
 def _ask_name(default: str, *, taken: set[str]) -> str:
@@ -236,107 +238,23 @@ def _ask_name(default: str, *, taken: set[str]) -> str:
 
 
 def _with_fields(found: Definition, given: Given, *, with_credentials: bool) -> Given:
-    if with_credentials and (not given.credentials or _lacking(found.credential_schema, given.credentials)):
+    if with_credentials and (
+        not given.credentials or fields.lacking(found.credential_schema, given.credentials)
+    ):
         questions = schema.question_order(found.credential_schema)
-        answers = _ask_object(found.credential_schema, given.credentials, questions)
+        answers = fields.ask_object(found.credential_schema, given.credentials, questions)
         given = replace(given, credentials=answers)
     needed = tuple(one for one in schema.question_order(found.settings_schema) if one.required)
-    return replace(given, settings=_ask_object(found.settings_schema, given.settings, needed))
-
-
-def _ask_object(
-    rules: Mapping[str, Any] | None, given: Mapping[str, Any], questions: Iterable[Field]
-) -> dict[str, Any]:
-    """The given values and the answers to the questions, keeping to all rules, in the schema's order."""
-    values = dict(given)
-    asked = [one for one in questions if one.name not in values]
-    while True:
-        for one in asked:
-            answer = _ask_field(rules, one, values)
-            values.pop(one.name, None)
-            if answer is not None:
-                values[one.name] = answer
-        broken = schema.violations(rules, values)
-        if not broken:
-            order = schema.question_order(rules)
-            return {one.name: values[one.name] for one in order if one.name in values}
-        for violation in broken:
-            prompts.say(f"{violation.field or 'together'}: {violation.message}")
-        asked = _affected(rules, values, broken)
-
-
-def _affected(
-    rules: Mapping[str, Any] | None, values: Mapping[str, Any], broken: list[Violation]
-) -> list[Field]:
-    """The fields to ask for again: those named, those that need them, and every way out of an `anyOf`."""
-    names = {violation.field.split(".", 1)[0] for violation in broken}
-    if any(violation.rule == "anyOf" for violation in broken):
-        names |= {name for choice in (rules or {}).get("anyOf", ()) for name in choice["required"]}
-    for name, needed in (rules or {}).get("dependentRequired", {}).items():
-        if name in values and any(other not in values for other in needed):
-            names.add(name)
-    return [one for one in schema.question_order(rules) if one.name in names]
-
-
-def _ask_field(rules: Mapping[str, Any] | None, one: Field, values: Mapping[str, Any]) -> Any:
-    """The answer as JSON value; None: left out."""
-    default = values.get(one.name, values.get(one.default_from or "", one.default))
-    hint = one.description
-    if not one.required:
-        hint = f"{hint.rstrip('.')}; optional" if hint else "optional"
-    if one.enum is not None:
-        choices: list[tuple[str, str | None]] = [(word, word) for word in one.enum]
-        if not one.required:
-            choices.append(("(none)", None))
-        return prompts.select(one.title, choices, default=default, instruction=one.description)
-    if one.type == "boolean":
-        return prompts.confirm(one.title, default=default is True)
-    if one.type in {"array", "object"}:
-        hint += f" (a JSON {one.type})"
-
-    def reason(text: str) -> str | None:
-        if not text and not one.required:
-            return None
-        try:
-            value = schema.coerce(rules, one.name, text)
-        except SchemaViolationError as exc:
-            return "; ".join(v["message"] for v in exc.details["violations"])
-        return "; ".join(v.message for v in _of_field(rules, one.name, value)) or None
-
-    if one.secret:
-        text = prompts.secret(one.title, validate=reason, instruction=hint)
-    else:
-        shown = default if isinstance(default, str) else _as_json(default)
-        text = prompts.text(one.title, default=shown, validate=reason, instruction=hint)
-    return schema.coerce(rules, one.name, text) if text or one.required else None
-
-
-def _as_json(value: Any) -> str:
-    import json  # noqa: PLC0415
-
-    return "" if value is None else json.dumps(value)
-
-
-def _of_field(rules: Mapping[str, Any] | None, name: str, value: Any) -> list[Violation]:
-    found = schema.violations(rules, {name: value})
-    return [v for v in found if v.rule not in _ABSENT and v.field.split(".", 1)[0] == name]
-
-
-def _lacking(rules: Mapping[str, Any] | None, values: Mapping[str, Any]) -> bool:
-    return any(v.rule in _ABSENT for v in schema.violations(rules, dict(values)))
+    return replace(given, settings=fields.ask_object(found.settings_schema, given.settings, needed))
 
 
 def _refuse_bad(found: Definition, given: Given) -> None:
     """Values that were given are not asked for again: a bad one ends the walk before its first question."""
-    bad = [v.as_dict() for v in _present(found.credential_schema, given.credentials)]
-    for v in _present(found.settings_schema, given.settings):
-        bad.append(v.as_dict() | {"field": f"settings.{v.field}"})
+    bad = [v.as_dict() for v in fields.bad_values(found.credential_schema, given.credentials)]
+    wrong_settings = fields.bad_values(found.settings_schema, given.settings)
+    bad += [v.as_dict() | {"field": f"settings.{v.field}"} for v in wrong_settings]
     if bad:
         raise SchemaViolationError(f"invalid fields for {found.provider}", bad)
-
-
-def _present(rules: Mapping[str, Any] | None, values: Mapping[str, Any]) -> list[Violation]:
-    return [v for v in schema.violations(rules, dict(values)) if v.rule not in _ABSENT]
 
 
 # --- environment, saving -------------------------------------------------------------------------
@@ -348,15 +266,17 @@ def _with_environment(services: Services, found: Definition, given: Given) -> Gi
     elsewhere = services.settings.endpoints.get(found.provider)
     places = [str(given.settings[name]) for name in found.destination_fields if given.settings.get(name)]
     if elsewhere:
-        where = f"{elsewhere} instead of {found.name}, in either environment"
+        where = f"the credentials are sent to {elsewhere} in place of {found.name}, whichever it is"
+    elif places:
+        where = f"the credentials are sent to {found.name}: {', '.join(places)}"
     else:
-        where = f"{found.name} ({', '.join(places)})" if places else f"{found.name}'s servers of it"
-    choices = [(f"{one.value}", one) for one in (Environment.PRODUCTION, Environment.SANDBOX)]
+        where = f"whose servers the credentials are sent to: {found.name}'s for real or for trying out"
+    choices = [(one.value, one) for one in (Environment.PRODUCTION, Environment.SANDBOX)]
     picked = prompts.select(
         "Environment",
         choices,
         default=Environment.PRODUCTION,
-        instruction=f"the credentials are sent to {where}",
+        instruction=where,
     )
     return replace(given, environment=picked)
 
