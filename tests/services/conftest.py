@@ -1,4 +1,4 @@
-"""Services over an organization with clients acme and globex, and a company shop under acme; on both databases."""
+"""Services over a prepared organization (`support.services.prepare`), on both databases."""
 
 from __future__ import annotations
 

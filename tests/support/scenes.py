@@ -118,9 +118,7 @@ def events(services: Services, action: Action | None = None) -> list[AuditView]:
 def row(services: Services, table: str, row_id: str) -> dict[str, Any]:
     """A row as it stands in the database."""
     with services.database.read() as connection:
-        found = connection.execute(
-            text(f'SELECT * FROM "{table}" WHERE id = :id'), {"id": row_id}
-        )  # a table of ours
+        found = connection.execute(text(f'SELECT * FROM "{table}" WHERE id = :id'), {"id": row_id})
         return dict(found.mappings().one())
 
 

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, text
 
+from avnz_int import clock
+from avnz_int.db import clients
 from avnz_int.db.engine import Database
-from avnz_int.model.inputs import NewClient, NewPlatform
+from avnz_int.model.inputs import Filter, NewClient, NewPlatform
 from avnz_int.model.secret import Credentials, Secret
+from avnz_int.services import integrations
 from avnz_int.settings import Settings
 from avnz_int.wiring import Services
 
@@ -84,6 +87,47 @@ def add_platform_untested(services: Services, password: str = PASSWORD) -> str:
     return services.platform.add(services.actor, new, test=False).id
 
 
+def add_many(services: Services, count: int, client: str = "acme") -> dict[str, str]:
+    """Name -> password of new Payflow integrations of a client: sealed rows, without events and accounts."""
+    passwords = {f"many-{number:05d}": f"initial-{number:05d}" for number in range(count)}
+    first = add_untested(services, f"model of {count}", client=client)
+    work = services._work
+    with work.database.write() as connection:
+        model = clients.by_id(connection, first)
+        assert model is not None
+        found = integrations.definition(connection, model["provider"])
+        made = []
+        for name, password in passwords.items():
+            row = {column.name: model[column.name] for column in clients.INTEGRATION.c}
+            row |= {"id": clock.new_id(), "name": name}
+            place = integrations.place("ClientIntegration", row, found)
+            row["credentialsKeyId"], row["credentials"] = work.vault.seal(
+                connection, payflow_credentials(password), place
+            )
+            made.append(row)
+        connection.execute(insert(clients.INTEGRATION), made)
+    services.clients.delete(services.actor, first)
+    return passwords
+
+
+def opened(services: Services) -> dict[str, str]:
+    """Name -> password of every client integration in own mode; a row that does not open raises."""
+    work = services._work
+    with work.database.read() as connection:
+        cipher = work.vault.cipher(connection)
+        found = {
+            row["provider"]: integrations.definition(connection, row["provider"])
+            for row in clients.listing(connection, Filter())
+        }
+        return {
+            row["name"]: cipher.open(
+                row["credentials"], integrations.place("ClientIntegration", row, found[row["provider"]])
+            ).reveal()["password"]
+            for row in clients.listing(connection, Filter())
+            if row["credentials"] is not None
+        }
+
+
 def execute(url: str, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
     """Run one SQL statement behind the services' back, foreign keys on; what it returned, if anything."""
     database = Database(url)
@@ -108,3 +152,27 @@ def dump(url: str) -> dict[str, list[tuple[Any, ...]]]:
             }
     finally:
         database.close()
+
+
+def columns_of(url: str, table: str) -> list[dict[str, Any]]:
+    """The rows of a table as the driver gives them, by id."""
+    database = Database(url)
+    try:
+        with database.read() as connection:
+            found = connection.exec_driver_sql(f'SELECT * FROM "{table}" ORDER BY "id"')
+            return [dict(row) for row in found.mappings()]
+    finally:
+        database.close()
+
+
+def key_statuses(url: str, purpose: str = "credentials") -> list[str]:
+    """The statuses of a purpose's keys, oldest first."""
+    statement = (
+        'SELECT "status" FROM "DataKey" WHERE "purpose" = :purpose ORDER BY "activatedAt", "status" DESC'
+    )
+    return [row[0] for row in execute(url, statement, purpose=purpose)]
+
+
+def actions(services: Services) -> list[tuple[str, str]]:
+    """Action and outcome of every event."""
+    return [(event.action, event.outcome) for event in services.audit.listing(services.actor)]

@@ -168,22 +168,19 @@ def put_resealed(
         return 0
     table = sealed.table
     if connection.dialect.name == "postgresql":
-        # unnest moves 107,000 rows a second, executemany a third of that (measured on loopback).
+        # One JSON text: as text[] for unnest, psycopg would escape every quote of every value, which took a
+        # third of a rotation's time (measured).
+        members = ",".join(
+            f'{{"id":{json.dumps(row_id)},"old":{json.dumps(old)},"fresh":{fresh}}}'
+            for row_id, old, fresh in batch
+        )
         statement_text = (
-            f'UPDATE "{table.name}" AS t SET "{sealed.column}" = CAST(n.fresh AS jsonb),'  # noqa: S608  # names of ours
+            f'UPDATE "{table.name}" AS t SET "{sealed.column}" = n.fresh,'  # noqa: S608  # names of ours
             f' "{sealed.key_column}" = :active'
-            " FROM unnest(CAST(:ids AS text[]), CAST(:olds AS text[]), CAST(:news AS text[]))"
-            f' AS n(id, old, fresh) WHERE t.id = n.id AND t."{sealed.column}" = CAST(n.old AS jsonb)'
+            " FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS n(id text, old jsonb, fresh jsonb)"
+            f' WHERE t.id = n.id AND t."{sealed.column}" = n.old'
         )
-        done = connection.execute(
-            text(statement_text),
-            {
-                "active": active_id,
-                "ids": [row_id for row_id, _, _ in batch],
-                "olds": [json.dumps(old) for _, old, _ in batch],
-                "news": [new for _, _, new in batch],
-            },
-        )
+        done = connection.execute(text(statement_text), {"active": active_id, "batch": f"[{members}]"})
         return done.rowcount
     statement = (
         update(table)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from avnz_int import clock
@@ -41,6 +42,7 @@ _SIGNED = (
     "keyId",
     "previousMac",
 )
+_STORED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
@@ -52,19 +54,44 @@ def canonical(event: Mapping[str, Any]) -> bytes:
     return _ENCODER.encode(plain).encode("utf-8", "surrogatepass")
 
 
+def as_signed(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event as it was signed, from one as it is stored (`changes` may be text).
+
+    Raises:
+        ValueError: the text of `changes` is not JSON, or not written as we write it: two texts of one value
+            could differ in a member that stands twice.
+    """
+    changes = event["changes"]
+    if isinstance(changes, str):
+        changes = json.loads(changes)
+        if _STORED.encode(changes) != event["changes"]:
+            raise ValueError("the JSON is not in the form in which it was written")
+    return {**event, "changes": changes}
+
+
 def event_mac(key: Secret[bytes], event: Mapping[str, Any]) -> str:
     """The event's `mac`, 64 hexadecimal digits."""
     return mac(key, canonical(event)).hex()
 
 
 def storable(value: Any) -> Any:
-    """A value as `changes` may hold it: no float, whose text PostgreSQL and Python write differently."""
-    if isinstance(value, float):
-        return repr(value)
+    """A value as `changes` may hold it in either database, and read back equal.
+
+    No float, whose text PostgreSQL and Python write differently; no NUL and no lone surrogate, which jsonb
+    refuses.
+    """
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, float | Decimal):
+        return repr(value) if isinstance(value, float) else str(value)
     if isinstance(value, datetime):
         return clock.rfc3339(value)
     if isinstance(value, Mapping):
-        return {str(name): storable(part) for name, part in value.items()}
+        return {_clean(str(name)): storable(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [storable(part) for part in value]
     return value
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")

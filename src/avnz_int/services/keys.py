@@ -161,6 +161,7 @@ class Keys:
         if old is not None:
             values = {"status": KeyStatus.DECRYPT_ONLY.value, "updatedAt": moment, "updatedBy": actor.id}
             rows.change(work.connection, keys.KEY, old["id"], values)
+        self._vault.forget_keyring()
         key_id = make_key(work.connection, self._vault, work.organization["id"], purpose, actor)
         facts = {"purpose": purpose.value, "activeKeyId": [old and old["id"], key_id]}
         work.record(facts, action=Action.KEY_CREATE, target=Target(_TABLE, key_id))

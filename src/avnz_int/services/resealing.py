@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,7 +147,7 @@ class Resealer:
 
 
 def _resealed(
-    cipher: Cipher, sealed: SealedColumn, page: list[rows.Row], marks: _Marks, lost: set[str]
+    cipher: Cipher, sealed: SealedColumn, page: Sequence[rows.Row], marks: _Marks, lost: set[str]
 ) -> list[tuple[str, Any, str]]:
     """For `put_resealed`: (row id, value as it was read, new value); the ids of the others go to `lost`."""
     batch = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from avnz_int.db.engine import Database
 from avnz_int.errors import (
     ConflictError,
     ExistsError,
+    ForbiddenError,
     KeyMissingError,
     NotInitializedError,
     NotMigratedError,
@@ -38,6 +40,7 @@ class Setup:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
+        self._work = Work(database, vault)
 
     def organization(self) -> str | None:
         """The slug of the organization that is there; None on an empty or missing database."""
@@ -63,27 +66,21 @@ class Setup:
             ConflictError: it belongs to another organization, or holds foreign tables of our names.
             KeyMissingError: it has data keys, and the keyring lacks the master key that wrapped them.
         """
-        access.require_admin(actor, Action.ORGANIZATION_CREATE)
+        self._require_admin(actor, Action.ORGANIZATION_CREATE)
         present = self.organization()
         if present is None and organization is None:
             raise UsageError(
                 "the database is empty: which organization is it for?", hint="avnz-int init --org SLUG"
             )
-        if present is not None and organization not in {None, present}:
-            raise ConflictError(
-                f"this database belongs to the organization {present!r}, not {organization!r}",
-                hint="name another database with AVNZ_INT_DATABASE_URL",
-            )
+        _require_same(present, organization)
         slug = present or checked_slug(organization or "")
         shown = integrations.checked_name(name or slug)
         sound = definitions.valid_seeds(seeds)
+        self._require_keyring(present)
         before, after = migrate.upgrade(self._database)
-        self._ensure_keyring()
-        work = Work(self._database, self._vault)
-        with self._database.write() as connection:
-            if tenants.organization(connection) is None:
-                self._create(connection, actor, slug, shown)
-        with work.writing(actor, Action.DEFINITION_SEED, system=True) as writing:
+        if present is None:
+            self._make(actor, slug, shown)
+        with self._work.writing(actor, Action.DEFINITION_SEED, system=True) as writing:
             if before != after:
                 _record_migration(writing, before, after)
             report = definitions.apply(writing, sound)
@@ -97,27 +94,43 @@ class Setup:
 
     def upgrade(self, actor: Actor) -> tuple[str | None, str]:
         """The migrations before and after; recorded where there is an organization to record for."""
-        access.require_admin(actor, Action.DATABASE_MIGRATE)
+        self._require_admin(actor, Action.DATABASE_MIGRATE)
+        present = self.organization()
+        if present is not None:
+            self._require_keyring(present)
         before, after = migrate.upgrade(self._database)
-        if before != after and self.organization() is not None:
-            work = Work(self._database, self._vault)
-            with work.writing(actor, Action.DATABASE_MIGRATE, system=True) as writing:
+        if before != after and present is not None:
+            with self._work.writing(actor, Action.DATABASE_MIGRATE, system=True) as writing:
                 _record_migration(writing, before, after)
         return before, after
 
-    def _ensure_keyring(self) -> None:
-        """The keyring is there and opens every data key; made only where no data key exists."""
+    def _require_admin(self, actor: Actor, action: Action) -> None:
+        try:
+            access.require_admin(actor, action)
+        except ForbiddenError as exc:
+            if self.organization() is not None:
+                self._work.refused(actor, action, None, exc)
+            raise
+
+    def _require_keyring(self, present: str | None) -> None:
+        """Nothing, if the keyring will do: asked before anything is made or changed.
+
+        Raises:
+            KeyMissingError: the database has data keys, and the keyring lacks a master key that wrapped them.
+            KeyringExposedError, KeyringInvalidError: it must not be used.
+        """
+        if present is None:
+            with contextlib.suppress(KeyMissingError):
+                self._vault.source.load()
+            return
+        try:
+            self._require_master_keys()
+        except NotMigratedError:
+            self._vault.source.load()
+
+    def _require_master_keys(self) -> None:
         with self._database.read() as connection:
             held = [row for row in keys.listing(connection) if row["wrappedKey"] is not None]
-        if not held:
-            try:
-                self._vault.source.load()
-            except KeyMissingError:
-                try:
-                    self._vault.source.create(Keyring.new())
-                except ExistsError:  # another process made it just now
-                    self._vault.forget_keyring()
-            return
         needed = sorted({row["masterKeyId"] for row in held})
         try:
             keyring = self._vault.keyring
@@ -136,6 +149,28 @@ class Setup:
                 hint="point AVNZ_INT_KEYRING at this database's keyring",
                 details={"masterKeyIds": missing},
             )
+
+    def _make(self, actor: Actor, slug: str, name: str) -> None:
+        """Organization and keys in one transaction, unless another process has just made the same."""
+        with self._database.write() as connection:
+            keys.hold(connection)
+            made = tenants.organization(connection)
+            if made is None:
+                self._ensure_keyring()
+                self._create(connection, actor, slug, name)
+        if made is not None:
+            _require_same(made["slug"], slug)
+            self._require_master_keys()
+
+    def _ensure_keyring(self) -> None:
+        """There is a keyring; only called where no data key exists."""
+        try:
+            self._vault.source.load()
+        except KeyMissingError:
+            # Another database's init may share the keyring, and have made it just now.
+            with contextlib.suppress(ExistsError):
+                self._vault.source.create(Keyring.new())
+        self._vault.forget_keyring()
 
     def _create(self, connection: Connection, actor: Actor, slug: str, name: str) -> None:
         moment = clock.now()
@@ -175,6 +210,14 @@ class Setup:
                 action=Action.KEY_CREATE,
                 target=Target("DataKey", key_id),
             )
+
+
+def _require_same(present: str | None, wanted: str | None) -> None:
+    if present is not None and wanted not in {None, present}:
+        raise ConflictError(
+            f"this database belongs to the organization {present!r}, not {wanted!r}",
+            hint="name another database with AVNZ_INT_DATABASE_URL",
+        )
 
 
 def _record_migration(writing: Writing, before: str | None, after: str) -> None:
