@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import IntegrityError
 
-from avnz_int.db import engine, migrate, migrations
+from avnz_int.db import engine, migrate, migrations, tables
 from avnz_int.db.engine import Database
 from avnz_int.errors import (
     ConflictError,
@@ -24,6 +24,7 @@ from avnz_int.errors import (
 )
 from support.failing import CANARY, INSERT, failure, insert, insert_amid, slugs
 from support.nobody import as_nobody, common_folder
+from support.rows import ROWS
 
 
 def test_commit(database: Database) -> None:
@@ -236,6 +237,34 @@ def test_locked(sqlite_url: str) -> None:
 
     assert (DatabaseUnavailableError, 7) == (type(error), error.exit_code)
     assert "is locked by another process" in str(error)
+
+
+def test_locked_table(postgres_url: str) -> None:
+    """A lock that another PostgreSQL session keeps is exit 7 after the time to wait, not a wait for ever."""
+    holder, waiting = Database(postgres_url), Database(postgres_url, busy_timeout_ms=50)
+    with holder.write() as holding:
+        holding.execute(text('LOCK TABLE "Organization" IN ACCESS EXCLUSIVE MODE'))
+        error = failure(waiting)
+    waiting.close()
+    holder.close()
+
+    assert (DatabaseUnavailableError, 7) == (type(error), error.exit_code)
+    assert "is locked by another process" in str(error)
+
+
+@pytest.mark.parametrize(("column", "text_there"), [("settings", "{broken"), ("createdAt", "yesterday")])
+def test_foreign_text(sqlite_url: str, column: str, text_there: str) -> None:
+    """Text that is no JSON or no time, put there by somebody else, comes as it is and breaks no listing."""
+    database = Database(sqlite_url)
+    table = tables.metadata.tables["ClientIntegration"]
+    with database.write() as connection:
+        for name, values in ROWS.items():
+            connection.execute(tables.metadata.tables[name].insert().values(**values))
+        connection.execute(text(f'UPDATE "ClientIntegration" SET "{column}" = :value'), {"value": text_there})
+        found = connection.execute(select(table.c[column])).scalar()
+    database.close()
+
+    assert text_there == found
 
 
 def test_immediate(sqlite_url: str) -> None:

@@ -179,6 +179,7 @@ class Database:
             with dbapi_connection.cursor() as cursor:
                 cursor.execute(f'SET search_path TO "{self.schema}"')
                 cursor.execute("SET TIME ZONE 'UTC'")
+                cursor.execute(f"SET lock_timeout = {int(self.busy_timeout_ms)}")
             dbapi_connection.commit()
 
         return engine
@@ -251,7 +252,8 @@ def violated_constraint(exc: IntegrityError) -> str:
     return str(exc.orig).partition("failed: ")[2] or "a foreign key"
 
 
-_SQLITE_WORDS = (
+_WORDS = (
+    ("lock timeout", "is locked by another process", "try again; if it stays so, find who holds it"),
     ("locked", "is locked by another process", "try again; if it stays so, find who holds it"),
     ("busy", "is locked by another process", "try again; if it stays so, find who holds it"),
     ("readonly", "is read-only", "make the file and its folder writable for this user"),
@@ -267,7 +269,7 @@ def translated(exc: DBAPIError, shown: str) -> AvnzError:
     if isinstance(exc, IntegrityError):
         return ConflictError(f"the database refuses this: {violated_constraint(exc)}")
     lowered = reason.lower()
-    for word, meaning, hint in _SQLITE_WORDS:
+    for word, meaning, hint in _WORDS:
         if word in lowered:
             return DatabaseUnavailableError(f"{shown} {meaning}", hint=hint)
     if "not a database" in lowered or "malformed" in lowered:

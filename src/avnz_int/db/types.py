@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Dialect, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
@@ -32,10 +32,13 @@ class Timestamp(TypeDecorator[datetime]):
         return clock.rfc3339(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """From the database."""
+        """From the database; text that is no time comes as it is, so that its row can still be shown."""
         if value is None or isinstance(value, datetime):
             return value
-        return clock.parse_rfc3339(value)
+        try:
+            return clock.parse_rfc3339(value)
+        except (TypeError, ValueError):
+            return cast("datetime", value)
 
 
 class Json(TypeDecorator[Any]):
@@ -57,10 +60,13 @@ class Json(TypeDecorator[Any]):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """From the database."""
+        """From the database; text that is no JSON comes as it is, so that its row can still be shown."""
         if value is None or dialect.name == "postgresql":
             return value
-        return json.loads(value)
+        try:
+            return json.loads(value)
+        except (TypeError, ValueError):
+            return value
 
 
 class Sealed(TypeDecorator[Any]):

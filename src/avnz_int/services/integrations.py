@@ -31,6 +31,7 @@ from avnz_int.model.enums import DefinitionStatus, Role, Status
 from avnz_int.model.lifecycle import effective
 from avnz_int.model.secret import MASK, Credentials, masked
 from avnz_int.model.views import ClientView, PlatformView
+from avnz_int.services import field_order
 
 MAX_CREDENTIALS_BYTES = 64 * 1024
 _MAX_NAME = 200
@@ -93,8 +94,8 @@ class Definition:
             is_org_only=row["isOrgOnly"],
             is_client_allowed=row["isClientAllowed"],
             is_platform_offered=row["isPlatformOffered"],
-            credential_schema=row["credentialSchema"],
-            settings_schema=row["settingsSchema"],
+            credential_schema=field_order.restored(row["credentialSchema"]),
+            settings_schema=field_order.restored_settings(row["settingsSchema"]),
         )
 
 
@@ -257,6 +258,8 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def next_moment(previous: datetime) -> datetime:
     """Now, but later than `previous`: two updates of a row never have the same `updatedAt`."""
+    if not isinstance(previous, datetime):
+        return clock.now()  # text that is no time, put there by somebody else
     return max(clock.now(), previous + timedelta(milliseconds=1))
 
 
