@@ -32,7 +32,8 @@ def checked(code: str) -> str:
     Raises:
         InvalidInputError: no such currency.
     """
-    if code.upper() not in MINOR_DIGITS:
+    # Other alphabets have letters whose capital is one of ours.
+    if not code.isascii() or code.upper() not in MINOR_DIGITS:
         raise InvalidInputError(
             f"{code!r} is not a currency", hint="use an ISO 4217 code such as USD, EUR or JPY"
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from avnz_int import clock
@@ -16,9 +18,16 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 @cache
-def _fields(view: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((f.name, f.metadata.get("json", camel(f.name))) for f in dataclasses.fields(view))
+def _fields(view: Any) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+    """The JSON keys of a view's class, and what gets their values from a view."""
+    found = dataclasses.fields(view)
+    names = [f.name for f in found]
+    get = attrgetter(*names) if len(names) > 1 else lambda one: tuple(getattr(one, name) for name in names)
+    return tuple(f.metadata.get("json", camel(f.name)) for f in found), get
 
 
 def encode(value: Any) -> Any:
@@ -32,5 +41,10 @@ def encode(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: encode(item) for key, item in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {key: encode(getattr(value, name)) for name, key in _fields(type(value))}
+        keys, get = _fields(type(value))
+        # Most fields are plain; a call for each of them is a third of what a long listing costs.
+        return {
+            key: part if type(part) in _PLAIN else encode(part)
+            for key, part in zip(keys, get(value), strict=True)
+        }
     raise TypeError(f"no JSON form for {type(value).__name__}")

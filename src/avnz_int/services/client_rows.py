@@ -13,7 +13,7 @@ from avnz_int.model.enums import Action, Environment, Mode, Status, TestResult
 from avnz_int.model.inputs import NewClient
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views import ClientView, OfferView, PlatformOfferView
-from avnz_int.services import access, integrations, refs
+from avnz_int.services import access, field_order, integrations, refs
 from avnz_int.services.integrations import CLIENT_TABLE, Definition
 from avnz_int.services.work import Reading, Writing
 
@@ -204,6 +204,6 @@ def offer(row: rows.Row, used: rows.Row | None) -> OfferView:
             status=used["status"],
             client_pricing=used["clientPricing"],
         ),
-        credential_schema=row["credentialSchema"],
-        settings_schema=row["settingsSchema"],
+        credential_schema=field_order.restored(row["credentialSchema"]),
+        settings_schema=field_order.restored_settings(row["settingsSchema"]),
     )

@@ -18,7 +18,7 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, DefinitionStatus
 from avnz_int.model.inputs import Filter
 from avnz_int.model.views import DefinitionView, SeedReport
-from avnz_int.services import access, integrations
+from avnz_int.services import access, field_order, integrations
 from avnz_int.services.work import Reading, Work, Writing
 
 _TABLE = "IntegrationDefinition"
@@ -189,8 +189,8 @@ def _values(seed: Seed) -> dict[str, Any]:
         "isOrgOnly": seed.is_org_only,
         "isClientAllowed": seed.is_client_allowed,
         "isPlatformOffered": seed.is_platform_offered,
-        "credentialSchema": seed.credential_schema,
-        "settingsSchema": seed.settings_schema,
+        "credentialSchema": field_order.kept(seed.credential_schema),
+        "settingsSchema": field_order.kept(seed.settings_schema),
         "requiredCompliance": list(seed.required_compliance),
         "status": seed.status.value,
     }
@@ -208,8 +208,8 @@ def _view(row: rows.Row) -> DefinitionView:
         is_org_only=row["isOrgOnly"],
         is_client_allowed=row["isClientAllowed"],
         is_platform_offered=row["isPlatformOffered"],
-        credential_schema=row["credentialSchema"],
-        settings_schema=row["settingsSchema"],
+        credential_schema=field_order.restored(row["credentialSchema"]),
+        settings_schema=field_order.restored_settings(row["settingsSchema"]),
         required_compliance=row["requiredCompliance"],
         status=row["status"],
         created_at=row["createdAt"],

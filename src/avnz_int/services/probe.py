@@ -25,6 +25,7 @@ class Prober:
         endpoints: provider -> base URL that the operator put in place of the provider's own.
         notify: told when a check goes to such an endpoint, and what a check warns of.
         run: what runs a check.
+        allow_hosts: hosts that user-supplied addresses may name although they are private.
     """
 
     def __init__(
@@ -32,10 +33,13 @@ class Prober:
         endpoints: Mapping[str, str],
         notify: Notify,
         run: Callable[[CheckRequest], CheckReport] = registry.run,
+        *,
+        allow_hosts: tuple[str, ...] = (),
     ) -> None:
         self._endpoints = endpoints
         self._notify = notify
         self._run = run
+        self._allow_hosts = allow_hosts
 
     def endpoint(self, provider: str) -> str | None:
         """The base URL in place of the provider's own.
@@ -66,6 +70,7 @@ class Prober:
                 environment=environment,
                 timeout_s=timeout_s or DEADLINE_S,
                 endpoint=endpoint,
+                allow_hosts=self._allow_hosts,
             )
         )
         for warning in report.warnings:

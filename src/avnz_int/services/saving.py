@@ -133,13 +133,7 @@ class Saver:
             InvalidInputError: the credentials would go elsewhere and are not given anew.
         """
         row, found = before.row, before.found
-        values: dict[str, Any] = {}
-        if not isinstance(wanted.name, Unset):
-            values["name"] = integrations.checked_name(wanted.name)
-        if not isinstance(wanted.description, Unset):
-            values["description"] = integrations.checked_text(wanted.description)
-        if not isinstance(wanted.priority, Unset):
-            values["priority"] = checked_priority(wanted.priority)
+        values = _labels(wanted, of_client=before.table == CLIENT_TABLE)
         settings = row["settings"]
         if not isinstance(wanted.settings, Unset):
             settings = integrations.merged_settings(settings, wanted.settings)
@@ -232,6 +226,20 @@ class Saver:
         rows.change(work.connection, table, current["id"], changed)
         work.record(integrations.changes(current, changed))
         return {**current, **changed}
+
+
+def _labels(wanted: Changes, *, of_client: bool) -> dict[str, Any]:
+    """The columns that are nobody's business but ours: name, description, priority."""
+    if not of_client and not (isinstance(wanted.priority, Unset) and isinstance(wanted.is_default, Unset)):
+        raise InvalidInputError("a platform integration has neither a priority nor a default")
+    values: dict[str, Any] = {}
+    if not isinstance(wanted.name, Unset):
+        values["name"] = integrations.checked_name(wanted.name)
+    if not isinstance(wanted.description, Unset):
+        values["description"] = integrations.checked_text(wanted.description)
+    if not isinstance(wanted.priority, Unset):
+        values["priority"] = checked_priority(wanted.priority)
+    return values
 
 
 def _refuse_in_platform_mode(credentials: Credentials | None, values: Mapping[str, Any]) -> None:
