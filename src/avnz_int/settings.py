@@ -6,25 +6,34 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import quote
-
-import platformdirs
+from urllib.parse import quote, unquote_plus
 
 from avnz_int.errors import UsageError
 
 _APP = "avnz-int"
 _SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _TRUE = {"1", "true", "yes", "on"}
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_WITH_PORT = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
+
+AllowedHost = tuple[str | IPv4Network | IPv6Network, int | None]
+"""A host name in lower case or a network, and the one port that is meant, None for all."""
 
 
 def default_database_url() -> str:
     """The embedded database in the user's data folder."""
+    import platformdirs  # noqa: PLC0415  # 5 ms that whoever names a database does not pay
+
     return f"sqlite:///{Path(platformdirs.user_data_dir(_APP, appauthor=False)) / 'avnz-int.db'}"
 
 
 def default_keyring_url() -> str:
     """The keyring file in the user's configuration folder, apart from the data."""
+    import platformdirs  # noqa: PLC0415
+
     path = Path(platformdirs.user_config_dir(_APP, appauthor=False)) / "keyring.json"
     return "file://" + quote(str(path))
 
@@ -39,17 +48,47 @@ def without_password(database_url: str) -> str:
     scheme, separator, rest = database_url.partition("://")
     if not separator or scheme.startswith("sqlite"):
         return database_url
+    # A : before the first @ begins a password; it ends at the last @, even where it holds one, or a ? or a /.
+    colon, at = rest.find(":"), rest.find("@")
+    if 0 <= colon < at:
+        rest = rest[:colon] + rest[rest.rindex("@") :]
     address, question, query = rest.partition("?")
-    # The last @ ends the user part, even where the password holds one that should have been escaped.
-    user, at, host = address.rpartition("@")
-    shown = f"{scheme}://{user.partition(':')[0]}{at}{host}"
-    kept = "&".join(pair for pair in query.split("&") if not pair.lower().startswith("password="))
+    kept = "&".join(pair for pair in query.split("&") if not _is_password(pair.partition("=")[0]))
+    shown = f"{scheme}://{address}"
     return f"{shown}?{kept}" if question and kept else shown
+
+
+def _is_password(parameter: str) -> bool:
+    return unquote_plus(parameter).lower().endswith("password")
 
 
 def truthy(value: str | None) -> bool:
     """Whether an environment variable that switches something on does so."""
     return (value or "").strip().lower() in _TRUE
+
+
+def allowed_host(entry: str) -> AllowedHost:
+    """What an entry of `AVNZ_INT_ALLOW_HOSTS` names: a host, host:port, IP address or CIDR block.
+
+    Raises:
+        ValueError: none of these.
+    """
+    text = entry.strip().lower()
+    if (network := _network(text)) is not None:
+        return network, None
+    parts = _WITH_PORT.fullmatch(text)
+    if parts is None:
+        raise ValueError("no host")
+    port = None if parts["port"] is None else int(parts["port"])
+    if port is not None and not 0 < port < 65536:
+        raise ValueError("no port")
+    name = parts["six"] or parts["host"]
+    if "/" not in name and (network := _network(name)) is not None:
+        return network, port
+    labels = name.split(".")
+    if parts["six"] or not all(map(_LABEL.fullmatch, labels)) or _NUMBER.fullmatch(labels[-1]):
+        raise ValueError("no host")
+    return name, port
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +102,7 @@ class Settings:
         endpoints: provider -> base URL that stands in for the provider's own.
         client: default of `--client`.
         no_input: never ask.
+        allow_hosts: what user-supplied addresses may name although it is private, as `allowed_host` reads it.
     """
 
     database_url: str = field(repr=False)
@@ -72,6 +112,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     client: str | None = None
     no_input: bool = False
+    allow_hosts: tuple[str, ...] = ()
 
     @property
     def database_shown(self) -> str:
@@ -113,7 +154,28 @@ class Settings:
             token=env.get("AVNZ_INT_TOKEN") or None,
             client=env.get("AVNZ_INT_CLIENT") or None,
             no_input=no_input or truthy(env.get("CI")) or truthy(env.get("AVNZ_INT_NO_INPUT")),
+            allow_hosts=_checked_hosts(env.get("AVNZ_INT_ALLOW_HOSTS") or ""),
         )
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text)
+    except ValueError:
+        return None
+
+
+def _checked_hosts(text: str) -> tuple[str, ...]:
+    entries = tuple(entry for entry in map(str.strip, text.split(",")) if entry)
+    for place, entry in enumerate(entries, 1):
+        try:
+            allowed_host(entry)
+        except ValueError:
+            raise UsageError(
+                f"AVNZ_INT_ALLOW_HOSTS: entry {place} is no host, host:port, IP address or CIDR block",
+                hint="separate entries by commas: sentry.internal, 10.0.7.15:8443, fd12::/48",
+            ) from None
+    return entries
 
 
 def _checked_url(url: str) -> str:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from avnz_int.errors import UnauthenticatedError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Role
-from avnz_int.model.views import WhoamiView
 from avnz_int.settings import Settings
 
 if TYPE_CHECKING:
     from avnz_int.db.engine import Database
+    from avnz_int.model.views import WhoamiView
     from avnz_int.services.audit import AuditTrail
     from avnz_int.services.checks import Checks
     from avnz_int.services.clients import ClientIntegrations
@@ -103,7 +103,7 @@ class Services:
     def _prober(self) -> Prober:
         from avnz_int.services.probe import Prober
 
-        return Prober(self.settings.endpoints, self._notify)
+        return Prober(self.settings.endpoints, self._notify, allow_hosts=self.settings.allow_hosts)
 
     @cached_property
     def setup(self) -> Setup:
@@ -117,7 +117,7 @@ class Services:
         """State of the database's own schema."""
         from avnz_int.services.schema import Schema
 
-        return Schema(self.database)
+        return Schema(self.database, self._work)
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -184,6 +184,8 @@ class Services:
 
     def whoami(self) -> WhoamiView:
         """Where a command would act, and as whom."""
+        from avnz_int.model.views import WhoamiView
+
         organization = self.tenants.show_organization(self.actor)
         schema = None if self.database.is_sqlite else self.settings.schema
         return WhoamiView(

@@ -14,9 +14,23 @@ from avnz_int.model.secret import Secret
 from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckReport, CheckRequest
 from support.gateway import Answer, FaultGateway, answering
+from support.providers import ProviderCase, Refusal
 
 PASSWORD = "Ca&n=a[3]r<y>'%41+/~\\"
 LOGIN = {"partner": "PayPal", "vendor": "Ruff & Johnson", "user": "clerk=7", "password": PASSWORD}
+
+CASE = ProviderCase(
+    "paypal_payflow",
+    ok=answering(b"RESULT=19&RESPMSG=Original transaction ID not found"),
+    refusals={
+        "wrong login": Refusal(answering(b"RESULT=1"), CheckCode.BAD_CREDENTIALS, "environment"),
+        "unknown vendor": Refusal(answering(b"RESULT=26"), CheckCode.BAD_CREDENTIALS),
+        "no permission": Refusal(answering(b"RESULT=28"), CheckCode.MISSING_PERMISSION),
+        "bank down": Refusal(answering(b"RESULT=102"), CheckCode.PROVIDER_DOWN),
+        "timed out": Refusal(answering(b"RESULT=104"), CheckCode.TIMEOUT),
+        "another number": Refusal(answering(b"RESULT=12345"), CheckCode.UNEXPECTED_REPLY),
+    },
+)
 
 
 def request(endpoint: str | None, **changes: str) -> CheckRequest:

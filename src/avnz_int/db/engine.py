@@ -29,6 +29,7 @@ from avnz_int.errors import (
     AvnzError,
     ConflictError,
     DatabaseUnavailableError,
+    InvalidInputError,
     NotInitializedError,
     NotMigratedError,
     UsageError,
@@ -190,6 +191,9 @@ class Database:
             yield
         except AvnzError:
             raise
+        except UnicodeEncodeError:
+            # From None: the cause holds the text.
+            raise InvalidInputError("a text holds bytes that are not UTF-8") from None
         except DBAPIError as exc:
             raise translated(exc, self.shown) from None
 
@@ -269,6 +273,8 @@ def translated(exc: DBAPIError, shown: str) -> AvnzError:
     if isinstance(exc, IntegrityError):
         return ConflictError(f"the database refuses this: {violated_constraint(exc)}")
     lowered = reason.lower()
+    if isinstance(exc, DataError):
+        return InvalidInputError("a text holds a character that no database can keep (NUL)")
     for word, meaning, hint in _WORDS:
         if word in lowered:
             return DatabaseUnavailableError(f"{shown} {meaning}", hint=hint)

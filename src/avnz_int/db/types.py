@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
@@ -116,3 +117,11 @@ class TextArray(TypeDecorator[list[str]]):
         if value is None or isinstance(value, list):
             return value
         return list(json.loads(value))
+
+
+def _time(stored: str | None) -> datetime | None:
+    return None if stored is None else clock.parse_rfc3339(stored)
+
+
+def _json(stored: str | None) -> Any:
+    return None if stored is None else json.loads(stored)

@@ -91,12 +91,19 @@ def written_forms(value: str) -> set[str]:
     return {*forms, *(_ESCAPE.sub(lambda found: found[0].swapcase(), form) for form in forms)}
 
 
-def redact(text: str, credentials: Credentials | Mapping[str, Any]) -> str:
-    """`text` with every written form of every credential value replaced by the mask, longest first."""
+def redact(text: str, credentials: Credentials | Mapping[str, Any], *, shortest: int = 1) -> str:
+    """`text` with every written form of every credential value replaced by the mask, longest first.
+
+    Args:
+        text: foreign words.
+        credentials: what must not stand in them.
+        shortest: values of fewer characters stay: a user named `1` would garble `RESULT=1`.
+    """
     values = credentials.reveal() if isinstance(credentials, Secret) else credentials
     forms: set[str] = set()
     for value in _texts(values):
-        forms |= written_forms(value)
+        if len(value) >= shortest:
+            forms |= written_forms(value)
     if not forms:
         return text
     # In one pass: what stands where something was cut out is looked at no more.

@@ -26,6 +26,10 @@ class CheckRequest:
         timeout_s: the deadline of the whole check, in seconds.
         endpoint: base URL that the operator put in place of the provider's own
             (`AVNZ_INT_ENDPOINT_<PROVIDER>`), or None.
+        allow_hosts: hosts that a user-supplied address may name although they are private
+            (`AVNZ_INT_ALLOW_HOSTS`).
+        ambient_allowed: whether credentials of the machine itself may stand in for missing ones: for the
+            platform's own rows only.
     """
 
     provider: str
@@ -34,6 +38,8 @@ class CheckRequest:
     environment: Environment
     timeout_s: float
     endpoint: str | None = None
+    allow_hosts: tuple[str, ...] = ()
+    ambient_allowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,14 +163,13 @@ def _broken(request: CheckRequest, what: str) -> CheckReport:
 
 def _redacted(report: CheckReport, request: CheckRequest) -> CheckReport:
     """A last net under our own words and those of plugins."""
-    hide = {
-        name: value
-        for name, value in request.credentials.reveal().items()
-        if isinstance(value, str) and len(value) >= _REDACT_FROM
-    }
+
+    def cut(text: str) -> str:
+        return redact(text, request.credentials, shortest=_REDACT_FROM)
+
     return replace(
         report,
-        message=redact(report.message, hide),
-        provider_code=None if report.provider_code is None else redact(report.provider_code, hide),
-        warnings=tuple(redact(warning, hide) for warning in report.warnings),
+        message=cut(report.message),
+        provider_code=None if report.provider_code is None else cut(report.provider_code),
+        warnings=tuple(map(cut, report.warnings)),
     )

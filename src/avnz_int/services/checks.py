@@ -74,7 +74,12 @@ class Checks:
             return _last_result(opened)
         environment = Environment(opened.row["environment"])
         report = self._prober.probe(
-            opened.found, opened.credentials, opened.row["settings"], environment, timeout_s
+            opened.found,
+            opened.credentials,
+            opened.row["settings"],
+            environment,
+            of_platform=opened.table == PLATFORM_TABLE,
+            timeout_s=timeout_s,
         )
         return self._record(actor, opened, report)
 

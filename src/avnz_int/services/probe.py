@@ -56,26 +56,52 @@ class Prober:
         credentials: Credentials,
         settings: Mapping[str, Any] | None,
         environment: Environment,
+        *,
+        of_platform: bool,
         timeout_s: float | None = None,
     ) -> CheckReport:
         """What the provider says; a refusal is a report, not an error."""
-        endpoint = self.endpoint(found.provider)
-        if endpoint is not None:
-            self._notify(f"{_variable(found.provider)} is set: {found.name} is tested at {endpoint}")
-        report = self._run(
-            CheckRequest(
-                provider=found.provider,
-                credentials=credentials,
-                settings=schema.with_defaults(found.settings_schema, settings),
-                environment=environment,
-                timeout_s=timeout_s or DEADLINE_S,
-                endpoint=endpoint,
-                allow_hosts=self._allow_hosts,
-            )
+        request = self.request(
+            found, credentials, settings, environment, of_platform=of_platform, timeout_s=timeout_s
         )
+        report = self._run(request)
         for warning in report.warnings:
             self._notify(warning)
         return report
+
+    def request(
+        self,
+        found: Definition,
+        credentials: Credentials,
+        settings: Mapping[str, Any] | None,
+        environment: Environment,
+        *,
+        of_platform: bool,
+        timeout_s: float | None = None,
+    ) -> CheckRequest:
+        """What a check is given; an endpoint of the operator's is named to `notify`.
+
+        Args:
+            found: the definition in force.
+            credentials: what to test.
+            settings: as stored; defaults are filled in.
+            environment: which world the credentials belong to.
+            of_platform: whether they are the organization's own, which may lean on the machine's identity.
+            timeout_s: the deadline, 30 s if None.
+        """
+        endpoint = self.endpoint(found.provider)
+        if endpoint is not None:
+            self._notify(f"{_variable(found.provider)} is set: {found.name} is tested at {endpoint}")
+        return CheckRequest(
+            provider=found.provider,
+            credentials=credentials,
+            settings=schema.with_defaults(found.settings_schema, settings),
+            environment=environment,
+            timeout_s=timeout_s or DEADLINE_S,
+            endpoint=endpoint,
+            allow_hosts=self._allow_hosts,
+            ambient_allowed=of_platform,
+        )
 
     def facts(self, found: Definition, report: CheckReport) -> dict[str, Any]:
         """What an audit event holds of a test."""

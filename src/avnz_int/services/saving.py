@@ -20,7 +20,7 @@ from avnz_int.model.inputs import Changes, Unset
 from avnz_int.model.secret import Credentials
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import integrations
-from avnz_int.services.integrations import CLIENT_TABLE, Definition
+from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober, refusal
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work, Writing
@@ -113,7 +113,10 @@ class Saver:
         Raises:
             RejectedError, ProviderUnreachableError, InvalidInputError: they may not; recorded.
         """
-        report = self._prober.probe(found, credentials, settings, environment, timeout_s)
+        of_platform = target.type == PLATFORM_TABLE
+        report = self._prober.probe(
+            found, credentials, settings, environment, of_platform=of_platform, timeout_s=timeout_s
+        )
         error = refusal(report, found, environment)
         if error is not None:
             with self._work.writing(actor, action, target) as work:
