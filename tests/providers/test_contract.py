@@ -25,8 +25,6 @@ from support.providers import ProviderCase, in_turn, repeating, said
 
 NOT_YET = frozenset(
     {
-        "auth0",
-        "authorize_net",
         "aws_appconfig",
         "aws_bedrock",
         "aws_s3",
@@ -35,17 +33,6 @@ NOT_YET = frozenset(
         "aws_sns",
         "cloudwatch",
         "cognito",
-        "datadog",
-        "klaviyo",
-        "launchdarkly",
-        "mailchimp",
-        "nmi",
-        "openai",
-        "sentry",
-        "stripe",
-        "twilio",
-        "vonage",
-        "webhook",
     }
 )
 """Seeds whose provider has no suite yet; nothing is ever added."""
@@ -140,10 +127,10 @@ def secrets_of(provider: str) -> Iterator[str]:
     """The secret values of the sample that a check of the provider gets."""
     properties, _ = seed_schemas(provider)
     for name, value in CASES[provider].request().credentials.reveal().items():
-        if properties[name].get("format") == "password":
-            yield value
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             yield from value.values()
+        elif properties[name].get("format") == "password":
+            yield value
 
 
 def test_nobody_forgotten() -> None:

@@ -1,104 +1,161 @@
-"""Completion of providers, refs and clients: the seeds' file names, and the bare database driver.
+"""Completion of providers, refs and tenants: the seeds' file names, and the bare database driver.
 
-The one module that a TAB loads beside Typer: it imports no ORM, and a database that cannot be read completes
-nothing and says nothing.
+The one module that a TAB loads beside Typer and the command on its line: it imports no ORM. A database that
+is not there, not ours, locked or damaged completes nothing and says nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from avnz_int import settings
-from avnz_int.definitions import loader
+import typer
 
 _LIMIT = 200
-_CLIENTS = 'SELECT "slug" FROM "Client" WHERE "slug" LIKE {p} ORDER BY 1 LIMIT {n}'
+_WAIT_MS = 200
+_PLATFORM = "platform/"
+
+# `substr`, not LIKE: it has no wildcards to escape, and keeps to upper and lower case on both databases.
+_CLIENTS = 'SELECT "slug" FROM "Client" WHERE substr("slug", 1, {length}) = {text}'
 _TENANTS = (
     'SELECT "slug" FROM (SELECT "slug" FROM "Organization" UNION ALL SELECT "slug" FROM "Client"'
-    ' UNION ALL SELECT "slug" FROM "Company") AS t WHERE "slug" LIKE {p} ORDER BY 1 LIMIT {n}'
+    ' UNION ALL SELECT "slug" FROM "Company") AS t WHERE substr("slug", 1, {length}) = {text}'
 )
-_PLATFORM = 'SELECT "provider" FROM "PlatformIntegration" WHERE "provider" LIKE {p} ORDER BY 1 LIMIT {n}'
-_PLATFORM_PATH = (
-    'SELECT \'platform/\' || "provider" AS ref FROM "PlatformIntegration"'
-    " WHERE 'platform/' || \"provider\" LIKE {p} ORDER BY 1 LIMIT {n}"
+_PROVIDERS = 'SELECT "provider" FROM "PlatformIntegration" WHERE substr("provider", 1, {length}) = {text}'
+_MERCHANTS = 'SELECT "id" FROM "MerchantAccount" WHERE substr("id", 1, {length}) = {text}'
+_INTEGRATIONS = (
+    'SELECT c."slug", i."provider", i."name" FROM "ClientIntegration" i'
+    ' JOIN "Client" c ON c."id" = i."clientId" WHERE substr(c."slug", 1, {length}) = {text}'
 )
-_REFS = (
-    'SELECT c."slug" || \'/\' || i."name" AS ref FROM "ClientIntegration" i'
-    ' JOIN "Client" c ON c."id" = i."clientId"'
-    ' WHERE c."slug" LIKE {s} AND c."slug" || \'/\' || i."name" LIKE {p} ORDER BY 1 LIMIT {n}'
+_OF_CLIENT = (
+    'SELECT c."slug", i."provider", i."name" FROM "ClientIntegration" i'
+    ' JOIN "Client" c ON c."id" = i."clientId" WHERE c."slug" = {text}'
 )
-_MERCHANTS = 'SELECT "id" FROM "MerchantAccount" WHERE "id" LIKE {p} ORDER BY 1 LIMIT {n}'
 
 
 def providers(incomplete: str) -> list[str]:
     """Provider keys, from the seeds."""
+    from avnz_int.definitions import loader  # noqa: PLC0415  # 5 ms
+
     with contextlib.suppress(Exception):
-        return [name for name in loader.provider_names() if name.startswith(incomplete)]
+        return _fit(loader.provider_names(), incomplete)
     return []
 
 
-def clients(incomplete: str) -> list[str]:
+def clients(ctx: typer.Context, incomplete: str) -> list[str]:
     """Slugs of clients."""
-    return _found(_CLIENTS, incomplete)
+    return _column(ctx, _CLIENTS, incomplete)
 
 
-def tenants(incomplete: str) -> list[str]:
+def tenants(ctx: typer.Context, incomplete: str) -> list[str]:
     """Slugs of all tenants."""
-    return _found(_TENANTS, incomplete)
+    return _column(ctx, _TENANTS, incomplete)
 
 
-def platform_refs(incomplete: str) -> list[str]:
-    """Providers that the organization has an integration of."""
-    return _found(_PLATFORM, incomplete)
-
-
-def client_refs(incomplete: str) -> list[str]:
-    """CLIENT/NAME."""
-    return _found(_REFS, incomplete)
-
-
-def refs(incomplete: str) -> list[str]:
-    """platform/PROVIDER and CLIENT/NAME."""
-    return _found(_PLATFORM_PATH, incomplete) + _found(_REFS, incomplete)
-
-
-def merchants(incomplete: str) -> list[str]:
+def merchants(ctx: typer.Context, incomplete: str) -> list[str]:
     """Ids of merchant accounts."""
-    return _found(_MERCHANTS, incomplete)
+    return _column(ctx, _MERCHANTS, incomplete)
 
 
-def _found(query: str, incomplete: str) -> list[str]:
+def platform_refs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Providers that the organization has an integration of; platform/PROVIDER where it begins so."""
+    if incomplete.startswith(_PLATFORM):
+        return _platform_paths(ctx, incomplete)
+    return _column(ctx, _PROVIDERS, incomplete)
+
+
+def client_refs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """CLIENT/NAME, and with `--client` the names alone; CLIENT/PROVIDER/NAME where two have one name."""
+    client = ctx.params.get("client") or os.environ.get("AVNZ_INT_CLIENT")
+    if not client:
+        return _fit(_paths(_rows(ctx, _INTEGRATIONS, incomplete.partition("/")[0]), incomplete), incomplete)
+    # An integration of another client is not found with one.
+    found = _rows(ctx, _OF_CLIENT, str(client))
+    return _fit([*(name for _, _, name in _unambiguous(found)), *_paths(found, incomplete)], incomplete)
+
+
+def refs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """platform/PROVIDER and what `client_refs` finds."""
+    platform = _platform_paths(ctx, incomplete) if not ctx.params.get("client") else []
+    return _fit([*platform, *client_refs(ctx, incomplete)], incomplete)
+
+
+def _platform_paths(ctx: typer.Context, incomplete: str) -> list[str]:
+    provider = incomplete.removeprefix(_PLATFORM) if incomplete.startswith(_PLATFORM) else ""
+    return _fit([_PLATFORM + row[0] for row in _rows(ctx, _PROVIDERS, provider)], incomplete)
+
+
+def _paths(found: list[Any], incomplete: str) -> list[str]:
+    if incomplete.count("/") > 1:
+        return [f"{client}/{provider}/{name}" for client, provider, name in found]
+    single = {(client, name) for client, _, name in _unambiguous(found)}
+    return [
+        f"{client}/{name}" if (client, name) in single else f"{client}/{provider}/{name}"
+        for client, provider, name in found
+    ]
+
+
+def _unambiguous(found: list[Any]) -> list[Any]:
+    """Those whose client has no other of the same name."""
+    times: dict[tuple[str, str], int] = {}
+    for client, _, name in found:
+        times[client, name] = times.get((client, name), 0) + 1
+    return [row for row in found if times[row[0], row[2]] == 1]
+
+
+def _column(ctx: typer.Context, query: str, incomplete: str) -> list[str]:
+    return _fit([row[0] for row in _rows(ctx, query, incomplete)], incomplete)
+
+
+def _fit(values: Iterable[str], incomplete: str) -> list[str]:
+    """Those that begin so, in order; of very many the first and the last.
+
+    A shell completes what all values that it is told begin with. Of values in order that is what the first
+    and the last begin with, so that leaving out others misleads nobody.
+    """
+    # A name that somebody wrote into the database by hand may hold what would be two values to a shell.
+    found = sorted({value for value in values if value.startswith(incomplete) and value.isprintable()})
+    return found if len(found) <= _LIMIT else [*found[: _LIMIT - 1], found[-1]]
+
+
+def _rows(ctx: typer.Context, query: str, text: str) -> list[Any]:
     # A TAB has nobody to tell of an error: no database, no tables, no driver complete to nothing.
     with contextlib.suppress(Exception):
-        return [value for value in _rows(query, incomplete) if value.startswith(incomplete)]
+        given = ctx.find_root().params.get("database_url")
+        url = given or os.environ.get("AVNZ_INT_DATABASE_URL") or _default_url()
+        return _sqlite(url, query, text) if url.startswith("sqlite:///") else _postgres(url, query, text)
     return []
 
 
-def _rows(query: str, incomplete: str) -> Iterator[str]:
-    prefix = _like(incomplete)
-    slug = _like(incomplete.partition("/")[0])
-    url = os.environ.get("AVNZ_INT_DATABASE_URL") or settings.default_database_url()
-    if url.startswith("sqlite:///"):
-        path = Path(url.removeprefix("sqlite:///")).absolute()
-        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=0.2)
-        with contextlib.closing(connection):
-            sql = query.format(p=":p ESCAPE '\\'", s=":s ESCAPE '\\'", n=_LIMIT)
-            yield from (row[0] for row in connection.execute(sql, {"p": prefix, "s": slug}))
-        return
+def _default_url() -> str:
+    from avnz_int import settings  # noqa: PLC0415  # 10 ms that whoever names a database does not pay
+
+    return settings.default_database_url()
+
+
+def _sqlite(url: str, query: str, text: str) -> list[Any]:
+    import sqlite3  # noqa: PLC0415
+
+    # Only to read: a TAB must never make the file.
+    path = quote(str(Path(url.removeprefix("sqlite:///")).absolute()))
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_WAIT_MS / 1000)
+    with contextlib.closing(connection):
+        statement = query.format(text=":text", length="length(:text)")
+        return connection.execute(statement, {"text": text}).fetchall()
+
+
+def _postgres(url: str, query: str, text: str) -> list[Any]:
     import psycopg  # noqa: PLC0415  # 140 ms that only PostgreSQL's users pay
 
-    conninfo = "postgresql://" + url.partition("://")[2]
     schema = os.environ.get("AVNZ_INT_SCHEMA") or "public"
-    with psycopg.connect(conninfo, connect_timeout=2, options=f"-c search_path={schema}") as server:
-        sql = query.format(p="%(p)s ESCAPE '\\'", s="%(s)s ESCAPE '\\'", n=_LIMIT)
-        yield from (row[0] for row in server.execute(sql.encode(), {"p": prefix, "s": slug}))
-
-
-def _like(prefix: str) -> str:
-    escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped + "%"
+    if not schema.isidentifier():
+        return []
+    options = f'-c search_path="{schema}" -c statement_timeout={_WAIT_MS * 5}'
+    address = "postgresql://" + url.partition("://")[2]
+    with psycopg.connect(address, connect_timeout=2, options=options) as server:
+        statement = query.format(text="%(text)s::text", length="length(%(text)s::text)")
+        return server.execute(statement.encode(), {"text": text}).fetchall()

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-import importlib
+import contextlib
+import gc
 import json
 import os
-import pkgutil
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.completion import get_completion_inspect_parameters
+from typer.core import TyperGroup
 
 from avnz_int import __version__
 from avnz_int.cli import commands
-from avnz_int.cli.state import Format, State
+from avnz_int.cli.discovery import Group, command_tree
+from avnz_int.cli.printable import json_text, printable
+from avnz_int.cli.state import Format, State, not_empty
 from avnz_int.errors import AvnzError, CancelledError, StorageError
 
 PROG = "avnz-int"
+COMPLETE = "_AVNZ_INT_COMPLETE"
+"""The environment variable of a TAB, as Typer names it."""
 _JSON = {Format.JSON.value, Format.JSONL.value}
 _REPORT = "this is a defect of avnz-int: please report it, with the traceback that -v prints"
 
 
-def build() -> typer.Typer:
-    """The whole command tree.
+def build() -> TyperGroup:
+    """The command tree; a command in it is imported when it is asked for.
 
     Plain help: half the time of Rich's, and the same text on every terminal.
     """
     root = typer.Typer(
         name=PROG,
+        cls=Group,
         help="Configure, test, share, bill and rotate third-party integrations.",
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -37,13 +45,11 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["--help", "-h"], "terminal_width": 80},
     )
     root.callback()(_root)
-    for module in sorted(pkgutil.iter_modules(commands.__path__), key=lambda found: found.name):
-        importlib.import_module(f"{commands.__name__}.{module.name}").register(root)
-    return root
+    return command_tree(root, commands)
 
 
-def _version(*, wanted: bool) -> None:
-    if wanted:
+def _version(ctx: typer.Context, *, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:  # a TAB behind it asks for no version
         typer.echo(f"{PROG} {__version__}")
         raise typer.Exit
 
@@ -53,11 +59,15 @@ def _root(
     database_url: Annotated[
         str | None,
         typer.Option(
-            "--database-url", metavar="URL", help="sqlite:///FILE or postgresql+psycopg://USER@HOST/DB."
+            "--database-url",
+            metavar="URL",
+            callback=not_empty,
+            help="sqlite:///FILE or postgresql+psycopg://USER@HOST/DB.",
         ),
     ] = None,
     keyring: Annotated[
-        str | None, typer.Option("--keyring", metavar="URL", help="Where the master keys are.")
+        str | None,
+        typer.Option("--keyring", metavar="URL", callback=not_empty, help="Where the master keys are."),
     ] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
@@ -94,32 +104,58 @@ def run(args: Sequence[str]) -> int:
     """The exit code of one command line; prints data to standard output, all else to standard error."""
     as_json = _wants_json(args)
     try:
-        command = typer.main.get_command(build())
-        result = command.main(args=list(args), prog_name=PROG, standalone_mode=False)
-        sys.stdout.flush()
+        return _dispatch(args)
     except AvnzError as exc:
         return _failed(exc, as_json=as_json)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return _failed(CancelledError("interrupted"), as_json=as_json)
     except typer.TyperException as exc:
-        return _misused(exc, as_json=as_json)
+        return _misused(exc, args, as_json=as_json)
     except BrokenPipeError:
         return _quiet_pipe()
     except OSError as exc:
         words = exc.strerror or type(exc).__name__
         where = f"{exc.filename}: " if isinstance(exc.filename, str) else ""
-        return _failed(StorageError(f"{where}{words}"), as_json=as_json)
+        error = StorageError(f"{where}{words}", hint="check space and permissions, then try again")
+        return _failed(error, as_json=as_json)
     except Exception as exc:  # noqa: BLE001  # the boundary: a defect must not print what it holds
         return _defect(exc, args, as_json=as_json)
+
+
+def _dispatch(args: Sequence[str]) -> int:
+    if COMPLETE in os.environ:
+        # Tells Typer the shells, which it would with options of its own.
+        get_completion_inspect_parameters()
+    try:
+        result = build().main(args=list(args), prog_name=PROG, standalone_mode=False)
+    except SystemExit as exc:
+        # Typer ends with 1 where a reader went away.
+        if isinstance(exc.__context__, BrokenPipeError):
+            raise exc.__context__ from None
+        raise
+    if result == CancelledError.exit_code:
+        # So Typer answers Ctrl-C; a command of ours would have raised.
+        raise CancelledError("interrupted")
+    sys.stdout.flush()
     return result if isinstance(result, int) else 0
 
 
 def main() -> NoReturn:
     """The console script."""
+    # A command is over soon: looking for cycles every 700 objects costs a long listing a tenth of its time.
+    gc.set_threshold(100_000, 50, 100)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by who started us
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif isinstance(stream, TextIOWrapper):
+            # A terminal of another encoding shows `\u2022` where it has no character; that is no failure.
+            stream.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError):
+        # Told by `run` already; at exit the interpreter would try once more, and complain.
         _quiet_pipe()
     sys.exit(code)
 
@@ -141,10 +177,12 @@ def _wants_json(args: Sequence[str]) -> bool:
 def _say(code: str, message: str, hint: str | None, details: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         error = {"code": code, "message": message, "hint": hint, "details": details}
-        text = json.dumps({"error": error}, ensure_ascii=False, default=str)
+        lines = [json_text({"error": json.loads(json.dumps(error, default=str))})]
     else:
-        text = f"error: {message}" + (f"\nhint: {hint}" if hint else "")
-    sys.stderr.write(text.encode("utf-8", "replace").decode() + "\n")
+        lines = [printable(f"error: {message}")] + ([printable(f"hint: {hint}")] if hint else [])
+    with contextlib.suppress(OSError):
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
 
 
 def _failed(exc: AvnzError, *, as_json: bool) -> int:
@@ -152,19 +190,25 @@ def _failed(exc: AvnzError, *, as_json: bool) -> int:
     return exc.exit_code
 
 
-def _misused(exc: typer.TyperException, *, as_json: bool) -> int:
+def _misused(exc: typer.TyperException, args: Sequence[str], *, as_json: bool) -> int:
     context = getattr(exc, "ctx", None)
-    if type(exc).__name__ == "NoArgsIsHelpError":
-        sys.stderr.write(exc.format_message() + "\n")
-        return 2
     path = context.command_path if context is not None else PROG
-    _say("usage", exc.format_message(), f"see {path} --help", {}, as_json=as_json)
+    message = exc.format_message()
+    if type(exc).__name__ == "NoArgsIsHelpError":
+        if not as_json:
+            sys.stderr.write(message + "\n")
+            return 2
+        message = "which command?"
+    elif "extra argument" in message and any(word.startswith("--credential") for word in args):
+        # `--credential password hunter2`: the word too many is the secret.
+        message = "there are more arguments than the command takes; write --credential KEY=SOURCE"
+    _say("usage", message, f"see {path} --help", {}, as_json=as_json)
     return 2
 
 
 def _defect(exc: Exception, args: Sequence[str], *, as_json: bool) -> int:
     # Not the message and not the values of the frames: either may hold a secret.
-    if any(word in {"-v", "--verbose"} for word in args):
+    if any(word == "--verbose" or (word[:1] == "-" and set(word[1:]) == {"v"}) for word in args):
         import traceback  # noqa: PLC0415
 
         for frame in traceback.extract_tb(exc.__traceback__):

@@ -1,22 +1,22 @@
 """Prints views: JSON on request, else a table for people. Data goes to standard output and nothing else does.
 
 What a terminal's width cannot hold is folded, never cut; where standard output is no terminal nothing is.
+No value reaches a terminal with a character that could steer it.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from avnz_int.cli.printable import json_text, printable
 from avnz_int.cli.state import Format, State
 from avnz_int.model.encode import encode
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _CHUNK = 1000
 _STYLES = {
     "active": "green",
@@ -50,7 +50,7 @@ def emit(state: State, form: Format, view: Any, table: Callable[[Any], None] | N
     elif form is Format.CSV:
         _print_csv([encode(view)])
     else:
-        _write(_ENCODER.encode(encode(view)) + "\n")
+        _write(json_text(encode(view)) + "\n")
 
 
 def emit_all(
@@ -70,12 +70,12 @@ def emit_all(
         _write("[")
         separator = ""
         for chunk in _chunks(encoded):
-            _write(separator + ",\n ".join(map(_ENCODER.encode, chunk)))
+            _write(separator + ",\n ".join(map(json_text, chunk)))
             separator = ",\n "
         _write("]\n")
     elif form is Format.JSONL:
         for chunk in _chunks(encoded):
-            _write("".join(_ENCODER.encode(row) + "\n" for row in chunk))
+            _write("".join(json_text(row) + "\n" for row in chunk))
     elif form is Format.CSV:
         _print_csv(list(encoded))
     elif views:
@@ -91,7 +91,8 @@ def console(state: State) -> Console:
     terminal = sys.stdout.isatty()
     return Console(
         file=sys.stdout,
-        no_color=not state.color,
+        # None: no escape sequence at all, whatever FORCE_COLOR says.
+        color_system="auto" if terminal and state.color else None,
         highlight=False,
         markup=False,
         emoji=False,
@@ -109,13 +110,11 @@ def shown(value: Any) -> str:
         return "yes"
     if value is False:
         return "no"
-    if isinstance(value, str):
-        return "".join(c if c.isprintable() or c == "\n" else "�" for c in value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
+        return printable(", ".join(value))
     if isinstance(value, dict | list):
-        return _ENCODER.encode(value)
-    return str(value)
+        return json_text(value)
+    return printable(str(value))
 
 
 def styled(value: str) -> str:
@@ -130,7 +129,7 @@ def _print_fields(state: State, fields: dict[str, Any]) -> None:
     lines: dict[str, str] = {}
     for name, value in fields.items():
         if isinstance(value, dict) and not any(isinstance(part, dict | list) for part in value.values()):
-            lines |= {f"{name}.{inner}": shown(part) for inner, part in value.items()}
+            lines |= {printable(f"{name}.{inner}"): shown(part) for inner, part in value.items()}
         elif value is not None:
             lines[name] = shown(value)
     width = max(map(len, lines), default=0)
@@ -141,16 +140,29 @@ def _print_fields(state: State, fields: dict[str, Any]) -> None:
 
 
 def _print_table(state: State, encoded: list[dict[str, Any]], columns: Sequence[str]) -> None:
+    cells = [[shown(row[name]) for name in columns] for row in encoded]
+    if not sys.stdout.isatty():
+        _print_lines([list(columns), *cells])
+        return
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
         table.add_column(name, overflow="fold")
-    for row in encoded:
-        cells = [shown(row[name]) for name in columns]
-        table.add_row(*(Text(cell, styled(cell)) for cell in cells))
+    for row in cells:
+        table.add_row(*(Text(cell, styled(cell)) for cell in row))
     console(state).print(table)
+
+
+def _print_lines(rows: list[list[str]]) -> None:
+    """A line for each row, as long as it is."""
+    from rich.cells import cell_len  # noqa: PLC0415  # columns of a terminal, not characters
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        _write("  ".join(padded).rstrip() + "\n")
 
 
 def _print_csv(encoded: list[dict[str, Any]]) -> None:
@@ -166,7 +178,9 @@ def _print_csv(encoded: list[dict[str, Any]]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else _ENCODER.encode(value)
+    if not isinstance(value, str):
+        return json_text(value)
+    return printable(value) if sys.stdout.isatty() else value
 
 
 def _chunks(rows: Iterable[Any]) -> Iterable[list[Any]]:

@@ -9,11 +9,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from avnz_int.cli.state import State, stdin_text
+from avnz_int.cli.state import State, stdin_bytes
 from avnz_int.definitions import schema
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
 
+_MOST = 1024 * 1024
+_OBJECT = 'write one object: {"FIELD": "value", …}'
 _SAFE = "use {key}=@file, {key}=env:NAME or {key}=- (standard input)"
+
+
+def given_any(*options: str | Sequence[str] | None) -> bool:
+    """Whether one of the options stands on the command line; an empty file name does, an empty list not."""
+    return any(option is not None and option != [] for option in options)
 
 
 class Sources:
@@ -43,7 +50,7 @@ class Sources:
             UsageError: a secret as a literal, or no KEY=SOURCE.
             InvalidInputError: a file that is no JSON object, not UTF-8, or does not fit the field's type.
         """
-        values = self._object(file, "--credentials-file", secret=True) if file else {}
+        values = {} if file is None else self._object(file, "--credentials-file", secret=True)
         secret = set(schema.secret_fields(self._credentials))
         known = set(self._credentials.get("properties", {}))
         for pair in pairs or ():
@@ -69,13 +76,17 @@ class Sources:
             UsageError: no KEY=VALUE.
             InvalidInputError: a file that is no JSON object, or a value that does not fit its type.
         """
-        values = self._object(file, "--settings-file", secret=False) if file else {}
+        values = {} if file is None else self._object(file, "--settings-file", secret=False)
         for pair in pairs or ():
             key, text = _split(pair, "--setting KEY=VALUE")
             values[key] = (
                 None if text == "" else schema.coerce(self._settings, key, text, what="invalid setting")
             )
         return values
+
+    def new_settings(self, file: str | None, pairs: Sequence[str] | None) -> dict[str, Any]:
+        """As `settings`, for what is not there yet: a setting that is taken away is one not given."""
+        return {key: value for key, value in self.settings(file, pairs).items() if value is not None}
 
     def _object(self, file: str, option: str, *, secret: bool) -> dict[str, Any]:
         text = self._stdin_once(option) if file == "-" else self._file(Path(file), option, secret=secret)
@@ -84,9 +95,11 @@ class Sources:
         except (ValueError, RecursionError) as exc:
             line = f" (line {exc.lineno})" if isinstance(exc, json.JSONDecodeError) else ""
             # From None: the cause quotes the text.
-            raise InvalidInputError(f"{option} {file} is not JSON, or has a name twice{line}") from None
+            raise InvalidInputError(
+                f"{option} {file} is not JSON, or has a name twice{line}", hint=_OBJECT
+            ) from None
         if not isinstance(value, dict):
-            raise InvalidInputError(f"{option} {file} is not one JSON object")
+            raise InvalidInputError(f"{option} {file} is not one JSON object", hint=_OBJECT)
         return value
 
     def _read(self, key: str, source: str) -> str:
@@ -98,38 +111,52 @@ class Sources:
         name = source.removeprefix("env:")
         value = os.environ.get(name)
         if value is None:
-            raise UsageError(f"--credential {key}=env:{name}: {name} is not set")
+            raise UsageError(
+                f"--credential {key}=env:{name}: {name} is not set", hint=f"export {name} in this environment"
+            )
         return value
 
     def _file(self, path: Path, option: str, *, secret: bool) -> str:
         try:
             with path.open("rb") as opened:
                 mode = os.fstat(opened.fileno()).st_mode
-                content = opened.read()
+                content = opened.read(_MOST + 1)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as exc:
-            raise UsageError(f"{option}: {path}: {exc.strerror}") from None
+            raise UsageError(f"{option}: {path}: {exc.strerror}", hint="name a file that is there") from None
         except OSError as exc:
-            raise StorageError(f"{option}: {path}: {exc.strerror}") from None
+            raise StorageError(
+                f"{option}: {path}: {exc.strerror}", hint="make the file readable for this user"
+            ) from None
         if secret and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
             self._state.notify(f"{path} can be read by others: chmod 600 {path}")
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise InvalidInputError(f"{option}: {path} is not UTF-8") from None
+        return _text(content, f"{option}: {path}")
 
     def _stdin_once(self, what: str) -> str:
         if self._stdin is not None:
-            raise UsageError(f"{what}: standard input is read for {self._stdin} already")
+            raise UsageError(
+                f"{what}: standard input is read for {self._stdin} already",
+                hint="take one of them from a file (KEY=@file) or the environment (KEY=env:NAME)",
+            )
         self._stdin = what
-        return stdin_text(what)
+        return _text(stdin_bytes(what, _MOST + 1), f"{what}: standard input")
 
 
 def _split(pair: str, form: str) -> tuple[str, str]:
     key, equals, value = pair.partition("=")
     if not equals or not key:
         # Not the pair itself: it may be a secret in the wrong place.
-        raise UsageError(f"not of the form {form}")
+        raise UsageError(f"not of the form {form}", hint="the field's name, =, then where its value is")
     return key, value
+
+
+def _text(content: bytes, what: str) -> str:
+    if len(content) > _MOST:
+        raise InvalidInputError(f"{what} is larger than 1 MiB", hint="credentials have at most 64 KiB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # From None: the cause holds the bytes.
+        raise InvalidInputError(f"{what} is not UTF-8", hint="write it anew as UTF-8 text") from None
 
 
 def _without_newline(text: str) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, cast
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from avnz_int.cli import complete
+from avnz_int.cli.printable import printable
 from avnz_int.errors import UsageError
-from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Category, Environment, Status
-from avnz_int.settings import Settings, has_password
-from avnz_int.wiring import Services
+
+if TYPE_CHECKING:
+    from avnz_int.model.actor import Actor
+    from avnz_int.settings import Settings
+    from avnz_int.wiring import Services
 
 
 class Format(StrEnum):
@@ -50,6 +54,9 @@ class State:
         Raises:
             UsageError: a value that cannot be used, or a password on the command line.
         """
+        # Here and below: 15 ms that --help and TAB do not pay.
+        from avnz_int.settings import Settings, has_password  # noqa: PLC0415
+
         if self._database_url and has_password(self._database_url):
             raise UsageError(
                 "--database-url holds a password, which every process on this machine could read",
@@ -62,6 +69,8 @@ class State:
     @cached_property
     def services(self) -> Services:
         """The services of this command."""
+        from avnz_int.wiring import Services  # noqa: PLC0415
+
         return Services(self.settings, self.notify)
 
     @property
@@ -88,11 +97,21 @@ class State:
             raise UsageError("which client?", hint="give --client SLUG or set AVNZ_INT_CLIENT")
         return client
 
+    def known_provider(self, given: str | None) -> str | None:
+        """`--provider` of a listing.
+
+        Raises:
+            UnknownProviderError: no definition has it: an empty listing would hide the misspelling.
+        """
+        if given is not None:
+            self.services.definitions.show(self.actor, given)
+        return given
+
     def notify(self, message: str) -> None:
         """Tell a person something beside the data, once."""
         if message not in self._told:
             self._told.add(message)
-            sys.stderr.write(f"avnz-int: {message}\n")
+            sys.stderr.write(f"avnz-int: {printable(message)}\n")
 
     def close(self) -> None:
         """Give back what is open."""
@@ -100,23 +119,33 @@ class State:
             self.services.close()
 
 
+def not_empty(value: str | None) -> str | None:
+    """An option's text; empty, as a script's unset variable writes it, it must not stand for the default."""
+    if value == "":
+        raise typer.BadParameter("it is empty; give a value, or leave the option out")
+    return value
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not isfinite(value):
+        raise typer.BadParameter(f"{value} is not a number of seconds")
+    return value
+
+
 def state_of(ctx: typer.Context) -> State:
     """The state of this run."""
     return cast("State", ctx.find_root().obj)
 
 
-def stdin_text(what: str) -> str:
-    """All of standard input as text.
+def stdin_bytes(what: str, most: int) -> bytes:
+    """What stands on standard input, `most` bytes of it.
 
     Raises:
-        UsageError: it is a terminal, or not UTF-8.
+        UsageError: it is a terminal.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError(f"{what} is to be read from standard input, which is a terminal", hint="pipe it in")
-    try:
-        return sys.stdin.buffer.read().decode()
-    except UnicodeDecodeError:
-        raise UsageError(f"{what} on standard input is not UTF-8") from None
+    return sys.stdin.buffer.read(most)
 
 
 Output = Annotated[
@@ -127,7 +156,13 @@ NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; fail where
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 ClientOption = Annotated[
     str | None,
-    typer.Option("--client", metavar="SLUG", help="The client.", autocompletion=complete.clients),
+    typer.Option(
+        "--client",
+        metavar="SLUG",
+        callback=not_empty,
+        help="The client.",
+        autocompletion=complete.clients,
+    ),
 ]
 EnvironmentFilter = Annotated[
     Environment | None, typer.Option("--environment", help="Only this environment.")
@@ -187,5 +222,12 @@ TestOption = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", min=0.1, max=600, help="Deadline of a test (30)."),
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=0.1,
+        max=600,
+        callback=_finite,
+        help="Deadline of a test (30).",
+    ),
 ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from avnz_int.cli import output
-from avnz_int.cli.state import State
-from avnz_int.model.pricing import Pricing
-from avnz_int.model.views import ClientView, PlatformView, TreeNode
 
 if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
+
+    from avnz_int.cli.state import State
+    from avnz_int.model.views import ClientView, PlatformView, TreeNode
 
 
 def draw(state: State, root: TreeNode) -> None:
@@ -55,6 +55,8 @@ def _tenant(node: TreeNode) -> Text:
 
 def _platform(used: PlatformView) -> Text:
     from rich.text import Text  # noqa: PLC0415
+
+    from avnz_int.model.pricing import Pricing  # noqa: PLC0415
 
     label = Text(used.provider)
     label.append(f"  {output.shown(used.name)}  {used.environment}  ")

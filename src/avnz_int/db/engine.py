@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
+    DataError,
     DBAPIError,
     IntegrityError,
     InterfaceError,
@@ -273,7 +274,7 @@ def translated(exc: DBAPIError, shown: str) -> AvnzError:
     if isinstance(exc, IntegrityError):
         return ConflictError(f"the database refuses this: {violated_constraint(exc)}")
     lowered = reason.lower()
-    if isinstance(exc, DataError):
+    if isinstance(exc, DataError) and "nul" in lowered:
         return InvalidInputError("a text holds a character that no database can keep (NUL)")
     for word, meaning, hint in _WORDS:
         if word in lowered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, Select, Table, insert, update
@@ -19,6 +19,11 @@ def table_of(model: type[SQLModel]) -> Table:
 def add(connection: Connection, table: Table, values: Row) -> None:
     """Insert one row."""
     connection.execute(insert(table).values(**values))
+
+
+def add_all(connection: Connection, table: Table, values: Sequence[Row]) -> None:
+    """Insert many rows of the same columns."""
+    connection.execute(insert(table), list(values))
 
 
 def change(connection: Connection, table: Table, row_id: str, values: Row) -> None:

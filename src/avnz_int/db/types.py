@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Dialect, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
@@ -32,14 +32,10 @@ class Timestamp(TypeDecorator[datetime]):
             return value
         return clock.rfc3339(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """From the database; text that is no time comes as it is, so that its row can still be shown."""
-        if value is None or isinstance(value, datetime):
-            return value
-        try:
-            return clock.parse_rfc3339(value)
-        except (TypeError, ValueError):
-            return cast("datetime", value)
+    # Not `process_result_value`: around it SQLAlchemy puts a call of its own, for each value of each row.
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """What makes a value from the database's: a time; on PostgreSQL the driver has made one."""
+        return None if dialect.name == "postgresql" else _time
 
 
 class Json(TypeDecorator[Any]):
@@ -60,14 +56,9 @@ class Json(TypeDecorator[Any]):
             return value
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """From the database; text that is no JSON comes as it is, so that its row can still be shown."""
-        if value is None or dialect.name == "postgresql":
-            return value
-        try:
-            return json.loads(value)
-        except (TypeError, ValueError):
-            return value
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """What makes a value from the database's: a JSON value; on PostgreSQL the driver has made one."""
+        return None if dialect.name == "postgresql" else _json
 
 
 class Sealed(TypeDecorator[Any]):
@@ -119,9 +110,18 @@ class TextArray(TypeDecorator[list[str]]):
         return list(json.loads(value))
 
 
-def _time(stored: str | None) -> datetime | None:
-    return None if stored is None else clock.parse_rfc3339(stored)
+# Foreign text comes as it is, so that its row can still be shown.
 
 
-def _json(stored: str | None) -> Any:
-    return None if stored is None else json.loads(stored)
+def _time(stored: Any) -> Any:
+    try:
+        return None if stored is None else clock.parse_rfc3339(stored)
+    except (TypeError, ValueError):
+        return stored
+
+
+def _json(stored: Any) -> Any:
+    try:
+        return None if stored is None else json.loads(stored)
+    except (TypeError, ValueError):
+        return stored

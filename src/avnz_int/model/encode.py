@@ -18,7 +18,8 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
-_PLAIN = frozenset({str, int, float, bool, type(None)})
+_SCALARS = (str, int, float)
+_PLAIN = frozenset({*_SCALARS, bool, type(None)})
 
 
 @cache
@@ -32,10 +33,10 @@ def _fields(view: Any) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
 
 def encode(value: Any) -> Any:
     """The JSON-ready form of a view, or of a list of them; a plain JSON value stays as it is."""
-    if isinstance(value, str | int | float | bool | None):
-        return value
     if isinstance(value, datetime):
         return clock.rfc3339(value)
+    if value is None or isinstance(value, _SCALARS):
+        return value
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
     if isinstance(value, dict):

@@ -78,12 +78,14 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"
     UNSUPPORTED = "unsupported"
     INVALID_CONFIG = "invalid_config"
+    UNREADABLE = "unreadable"
+    """In a test of several: the stored credentials do not open, and nothing was sent."""
 
 
 class CheckCode(StrEnum):
     """Why: the second word of an outcome.
 
-    `rejected`: the first four; `unreachable`: `network` to `unexpected_reply`; the last three are outcomes
+    `rejected`: the first four; `unreachable`: `network` to `unexpected_reply`; the last four are outcomes
     that need no second word.
     """
 
@@ -100,6 +102,7 @@ class CheckCode(StrEnum):
     OK = "ok"
     UNSUPPORTED = "unsupported"
     INVALID_CONFIG = "invalid_config"
+    UNREADABLE = "unreadable"
 
 
 class Role(StrEnum):

@@ -84,6 +84,24 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class TestSelection:
+    """Which stored integrations to test; None and False limit nothing.
+
+    Attributes:
+        client: slug: those of one client, and the platform's that it uses.
+        platform_only: the organization's own.
+        stale_s: only those not tested for so many seconds.
+    """
+
+    __test__ = False  # pytest: this is no test class
+
+    client: str | None = None
+    platform_only: bool = False
+    provider: str | None = None
+    stale_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EventFilter:
     """What a listing of events is limited to; None means all. Times are inclusive."""
 

@@ -64,10 +64,18 @@ class Prober:
         request = self.request(
             found, credentials, settings, environment, of_platform=of_platform, timeout_s=timeout_s
         )
+        return self.run(request)
+
+    def run(self, request: CheckRequest) -> CheckReport:
+        """What the provider says; its warnings go to `notify`."""
         report = self._run(request)
+        self.tell(report)
+        return report
+
+    def tell(self, report: CheckReport) -> None:
+        """Pass a report's warnings on."""
         for warning in report.warnings:
             self._notify(warning)
-        return report
 
     def request(
         self,

@@ -210,6 +210,7 @@ class Setup:
                 action=Action.KEY_CREATE,
                 target=Target("DataKey", key_id),
             )
+        writing.finish()
 
 
 def _require_same(present: str | None, wanted: str | None) -> None:

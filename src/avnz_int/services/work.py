@@ -28,6 +28,7 @@ from avnz_int.errors import (
 )
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome
+from avnz_int.model.secret import Secret
 from avnz_int.services import chain
 from avnz_int.services.vault import Vault
 
@@ -74,6 +75,8 @@ class Writing(Reading):
         self._chain = chain_name
         self._sequence: int = head["sequence"]
         self._mac: str = head["mac"]
+        self._key: tuple[str, Secret[bytes]] | None = None
+        self._events: list[dict[str, Any]] = []
 
     def record(
         self,
@@ -92,7 +95,9 @@ class Writing(Reading):
             outcome: how it ended.
         """
         about = target or self.target
-        key_id, key = self._vault.audit_key(self.connection)
+        if self._key is None:
+            self._key = self._vault.audit_key(self.connection)
+        key_id, key = self._key
         event: dict[str, Any] = {
             "id": clock.new_id(),
             "organizationId": None if self._chain == chain.SYSTEM else self.organization["id"],
@@ -112,10 +117,16 @@ class Writing(Reading):
             "previousMac": self._mac,
         }
         event["mac"] = chain.event_mac(key, event)
-        rows.add(self.connection, audit.EVENT, event)
+        self._events.append(event)
         self._sequence += 1
         self._mac = event["mac"]
-        audit.move_head(self.connection, self._chain, self._sequence, self._mac)
+
+    def finish(self) -> None:
+        """Write the recorded events; called at the transaction's end, before it is committed."""
+        if self._events:
+            rows.add_all(self.connection, audit.EVENT, self._events)
+            audit.move_head(self.connection, self._chain, self._sequence, self._mac)
+            self._events = []
 
 
 class Work:
@@ -163,6 +174,7 @@ class Work:
                     chain_name=chain.SYSTEM if system else organization["id"],
                 )
                 yield work
+                work.finish()
         except (*_DENIALS, *_FAILURES) as exc:
             self._record_refusal(actor, action, work.target if work else target, exc)
             raise
@@ -187,6 +199,7 @@ class Work:
                 chain_name=organization["id"],
             )
             work.record({"reason": exc.code, **_plain(exc.details)}, outcome=outcome)
+            work.finish()
 
 
 def _organization(connection: Connection, database: Database) -> rows.Row:

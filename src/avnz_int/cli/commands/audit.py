@@ -12,7 +12,6 @@ from avnz_int.cli import output
 from avnz_int.cli.state import ClientOption, Format, Output, state_of
 from avnz_int.errors import AuditBrokenError, UsageError
 from avnz_int.model.enums import Action
-from avnz_int.model.inputs import EventFilter
 
 app = typer.Typer(help="Who did what, in a chain that shows tampering.", no_args_is_help=True)
 _COLUMNS = ("sequence", "occurredAt", "actorId", "action", "targetType", "targetId", "outcome", "changes")
@@ -21,7 +20,7 @@ _COLUMNS = ("sequence", "occurredAt", "actorId", "action", "targetType", "target
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    actor: Annotated[str | None, typer.Option("--actor", help="Only of this actor.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", metavar="ACTOR", help="Only of this actor.")] = None,
     action: Annotated[Action | None, typer.Option("--action", help="Only this action.")] = None,
     target: Annotated[
         str | None, typer.Option("--target", metavar="ID", help="Only about the row with this id.")
@@ -33,11 +32,15 @@ def list_(
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="Not after (RFC 3339).")
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the newest so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Only the newest so many.")
+    ] = None,
     form: Output = Format.TABLE,
 ) -> None:
     """List events, oldest first."""
     state = state_of(ctx)
+    from avnz_int.model.inputs import EventFilter  # noqa: PLC0415
+
     limits = EventFilter(
         actor=actor,
         action=action and action.value,
@@ -46,7 +49,7 @@ def list_(
         until=_time("--until", until),
         limit=limit,
     )
-    views = state.services.audit.listing(state.actor, limits, client=client)
+    views = state.services.audit.listing(state.actor, limits, client=state.client(client))
     output.emit_all(state, form, views, _COLUMNS)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
-from avnz_int.cli import output, wizard
+from avnz_int.cli import output
 from avnz_int.cli.commands.platform import Description, Name
-from avnz_int.cli.sources import Sources
 from avnz_int.cli.state import (
     CategoryFilter,
     ClientOption,
@@ -33,8 +31,6 @@ from avnz_int.cli.state import (
 )
 from avnz_int.errors import InvalidInputError, UsageError
 from avnz_int.model.enums import Mode
-from avnz_int.model.inputs import UNSET, Changes, Filter, NewClient
-from avnz_int.model.secret import Secret
 
 app = typer.Typer(help="The clients' integrations.", no_args_is_help=True)
 _COLUMNS = (
@@ -54,7 +50,8 @@ ModeOption = Annotated[
     Mode | None, typer.Option("--mode", help="Own credentials (default), or the platform's.")
 ]
 Priority = Annotated[
-    int | None, typer.Option("--priority", min=-1000000, max=1000000, help="Lower is tried first (0).")
+    int | None,
+    typer.Option("--priority", metavar="N", min=0, max=2147483647, help="Lower is tried first (0)."),
 ]
 
 
@@ -69,8 +66,10 @@ def list_(
     form: Output = Format.TABLE,
 ) -> None:
     """List the integrations of one client, or of all; credentials stay closed."""
+    from avnz_int.model.inputs import Filter  # noqa: PLC0415
+
     state = state_of(ctx)
-    limits = Filter(environment, category, provider, status)
+    limits = Filter(environment, category, state.known_provider(provider), status)
     views = state.services.clients.listing(state.actor, client=state.client(client), limits=limits)
     output.emit_all(state, form, views, _COLUMNS)
 
@@ -118,6 +117,14 @@ def add(
 
     On a terminal, what is missing is asked for.
     """
+    # Schemas, questions and inputs: 20 ms that a TAB or --help does not pay.
+    from dataclasses import replace  # noqa: PLC0415
+
+    from avnz_int.cli import wizard  # noqa: PLC0415
+    from avnz_int.cli.sources import Sources, given_any  # noqa: PLC0415
+    from avnz_int.model.inputs import NewClient  # noqa: PLC0415
+    from avnz_int.model.secret import Secret  # noqa: PLC0415
+
     state = state_of(ctx)
     interactive = state.interactive(no_input=no_input)
     slug = state.client(client) if interactive else state.require_client(client)
@@ -135,15 +142,20 @@ def add(
         found, _ = state.services.clients.require_addable(state.actor, slug, provider)
         schemas = (found.credential_schema, found.settings_schema)
         sources = Sources(state, found.credential_schema, found.settings_schema)
-        if mode is Mode.PLATFORM and (credential or credentials_file):
+        if mode is Mode.PLATFORM and given_any(credential, credentials_file):
             raise InvalidInputError("platform mode uses the platform's credentials: give none")
         given = replace(
             given,
             credentials=sources.credentials(credentials_file, credential),
-            settings=sources.settings(settings_file, setting),
+            settings=sources.new_settings(settings_file, setting),
         )
     elif not interactive:
         raise UsageError("which provider?", hint="avnz-int client available shows them")
+    elif given_any(credential, credentials_file, setting, settings_file):
+        raise UsageError(
+            "credentials and settings of which provider and client?",
+            hint="name the PROVIDER and --client, too",
+        )
     if interactive and wizard.wanted(given, *schemas):
         given = wizard.complete_client(state.services, state.actor, given)
     mode = given.mode or Mode.OWN
@@ -184,12 +196,16 @@ def update(
     form: Output = Format.TABLE,
 ) -> None:
     """Change an integration; credentials are replaced as a whole."""
+    from avnz_int.cli.sources import Sources, given_any  # noqa: PLC0415
+    from avnz_int.model.inputs import UNSET, Changes  # noqa: PLC0415
+    from avnz_int.model.secret import Secret  # noqa: PLC0415
+
     state = state_of(ctx)
     service = state.services.clients
     slug = state.client(client)
     credentials: dict[str, Any] = {}
     settings: dict[str, Any] = {}
-    if credential or credentials_file or setting or settings_file:
+    if given_any(credential, credentials_file, setting, settings_file):
         found = service.definition_of(state.actor, ref, client=slug)
         sources = Sources(state, found.credential_schema, found.settings_schema)
         credentials = sources.credentials(credentials_file, credential)
@@ -197,8 +213,8 @@ def update(
     wanted = Changes(
         name=UNSET if name is None else name,
         description=UNSET if description is None else description,
-        credentials=Secret(credentials) if credential or credentials_file else UNSET,
-        settings=settings if setting or settings_file else UNSET,
+        credentials=Secret(credentials) if given_any(credential, credentials_file) else UNSET,
+        settings=settings if given_any(setting, settings_file) else UNSET,
         environment=UNSET if environment is None else environment,
         priority=UNSET if priority is None else priority,
         is_default=UNSET if default is None else default,

@@ -17,6 +17,8 @@ app = typer.Typer(help="Schema migrations of the database.", no_args_is_help=Tru
 def upgrade(ctx: typer.Context, form: Output = Format.TABLE) -> None:
     """Bring the database to this program's schema, in one transaction."""
     state = state_of(ctx)
+    # Where there is no database, this says so; making one is for `init`.
+    state.services.schema.current(state.actor)
     before, after = state.services.setup.upgrade(state.actor)
     output.emit(state, form, {"before": before, "after": after, "changed": before != after})
 

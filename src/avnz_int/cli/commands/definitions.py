@@ -35,7 +35,10 @@ def list_(
 @app.command()
 def show(
     ctx: typer.Context,
-    provider: Annotated[str, typer.Argument(metavar="PROVIDER", autocompletion=complete.providers)],
+    provider: Annotated[
+        str,
+        typer.Argument(metavar="PROVIDER", help="The provider.", autocompletion=complete.providers),
+    ],
     form: Output = Format.TABLE,
 ) -> None:
     """Show one definition: its fields, which are secret, which decide where secrets are sent."""

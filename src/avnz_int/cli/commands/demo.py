@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 import threading
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -62,6 +60,8 @@ def demo(
 
     Configures, tests and shares a Payflow account, then removes everything again; touches nothing of yours.
     """
+    from tempfile import TemporaryDirectory  # noqa: PLC0415  # and random with it: 2 ms of every --help
+
     from avnz_int.demo.gateway import PayflowGateway  # noqa: PLC0415
 
     login = (_ACCOUNT["partner"], _ACCOUNT["vendor"], _ACCOUNT["user"])
@@ -107,6 +107,8 @@ def _prepare(folder: Path, gateway: str) -> None:
 
 
 def _walk() -> int:
+    import shlex  # noqa: PLC0415
+
     from avnz_int.cli.main import run  # noqa: PLC0415  # main finds this module
 
     for step in _STEPS:

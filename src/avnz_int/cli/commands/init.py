@@ -7,16 +7,20 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import output
-from avnz_int.cli.state import Format, NoInput, Output, state_of
+from avnz_int.cli.state import Format, NoInput, Output, not_empty, state_of
 from avnz_int.errors import UsageError
 
 
 def init(
     ctx: typer.Context,
     org: Annotated[
-        str | None, typer.Option("--org", metavar="SLUG", help="Slug of the organization.")
+        str | None,
+        typer.Option("--org", metavar="SLUG", callback=not_empty, help="Slug of the organization."),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the organization.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", callback=not_empty, help="Name of the organization."),
+    ] = None,
     no_input: NoInput = False,
     form: Output = Format.TABLE,
 ) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
-from avnz_int.cli import output, wizard
-from avnz_int.cli.sources import Sources
+from avnz_int.cli import output
 from avnz_int.cli.state import (
     CategoryFilter,
     CredentialOption,
@@ -27,11 +25,10 @@ from avnz_int.cli.state import (
     TestOption,
     Timeout,
     Yes,
+    not_empty,
     state_of,
 )
 from avnz_int.errors import UsageError
-from avnz_int.model.inputs import UNSET, Changes, Filter, NewPlatform
-from avnz_int.model.secret import Secret
 
 app = typer.Typer(help="The organization's integrations (org_admin).", no_args_is_help=True)
 _COLUMNS = (
@@ -44,8 +41,10 @@ _COLUMNS = (
     "lastTestedAt",
     "id",
 )
-Name = Annotated[str | None, typer.Option("--name", help="Name for people.")]
-Description = Annotated[str | None, typer.Option("--description", help="What it is for.")]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", callback=not_empty, help="Name for people.")
+]
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")]
 
 
 @app.command("list")
@@ -58,8 +57,10 @@ def list_(
     form: Output = Format.TABLE,
 ) -> None:
     """List platform integrations; credentials stay closed."""
+    from avnz_int.model.inputs import Filter  # noqa: PLC0415
+
     state = state_of(ctx)
-    limits = Filter(environment, category, provider, status)
+    limits = Filter(environment, category, state.known_provider(provider), status)
     output.emit_all(state, form, state.services.platform.listing(state.actor, limits), _COLUMNS)
 
 
@@ -90,6 +91,14 @@ def add(
 
     On a terminal, what is missing is asked for.
     """
+    # Schemas, questions and inputs: 20 ms that a TAB or --help does not pay.
+    from dataclasses import replace  # noqa: PLC0415
+
+    from avnz_int.cli import wizard  # noqa: PLC0415
+    from avnz_int.cli.sources import Sources, given_any  # noqa: PLC0415
+    from avnz_int.model.inputs import NewPlatform  # noqa: PLC0415
+    from avnz_int.model.secret import Secret  # noqa: PLC0415
+
     state = state_of(ctx)
     interactive = state.interactive(no_input=no_input)
     given = wizard.Given(provider=provider, name=name, environment=environment, test=test)
@@ -101,10 +110,12 @@ def add(
         given = replace(
             given,
             credentials=sources.credentials(credentials_file, credential),
-            settings=sources.settings(settings_file, setting),
+            settings=sources.new_settings(settings_file, setting),
         )
     elif not interactive:
         raise UsageError("which provider?", hint="avnz-int definitions list shows them")
+    elif given_any(credential, credentials_file, setting, settings_file):
+        raise UsageError("credentials and settings of which provider?", hint="name the PROVIDER, too")
     if interactive and wizard.wanted(given, *schemas):
         given = wizard.complete_platform(state.services, state.actor, given)
     new = NewPlatform(
@@ -135,11 +146,15 @@ def update(
     form: Output = Format.TABLE,
 ) -> None:
     """Change an integration; credentials are replaced as a whole."""
+    from avnz_int.cli.sources import Sources, given_any  # noqa: PLC0415
+    from avnz_int.model.inputs import UNSET, Changes  # noqa: PLC0415
+    from avnz_int.model.secret import Secret  # noqa: PLC0415
+
     state = state_of(ctx)
     service = state.services.platform
     credentials: dict[str, Any] = {}
     settings: dict[str, Any] = {}
-    if credential or credentials_file or setting or settings_file:
+    if given_any(credential, credentials_file, setting, settings_file):
         found = service.definition_of(state.actor, ref)
         sources = Sources(state, found.credential_schema, found.settings_schema)
         credentials = sources.credentials(credentials_file, credential)
@@ -147,8 +162,8 @@ def update(
     wanted = Changes(
         name=UNSET if name is None else name,
         description=UNSET if description is None else description,
-        credentials=Secret(credentials) if credential or credentials_file else UNSET,
-        settings=settings if setting or settings_file else UNSET,
+        credentials=Secret(credentials) if given_any(credential, credentials_file) else UNSET,
+        settings=settings if given_any(setting, settings_file) else UNSET,
         environment=UNSET if environment is None else environment,
     )
     view = service.update(state.actor, ref, wanted, test=test is not False, timeout_s=timeout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,9 @@ from avnz_int.cli import output
 from avnz_int.cli.state import Format, Output, State, state_of
 from avnz_int.errors import UsageError
 from avnz_int.model.enums import KeyPurpose
-from avnz_int.model.views import RotationView
+
+if TYPE_CHECKING:
+    from avnz_int.model.views import RotationView
 
 
 def rotate_key(
@@ -28,7 +30,7 @@ def rotate_key(
     ] = KeyPurpose.CREDENTIALS,
     status: Annotated[bool, typer.Option("--status", help="Change nothing; show where it stands.")] = False,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, max=100000, help="Rows of one transaction.")
+        int, typer.Option("--batch-size", metavar="N", min=1, max=100000, help="Rows of one transaction.")
     ] = 500,
     form: Output = Format.TABLE,
 ) -> None:

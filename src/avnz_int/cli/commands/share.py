@@ -9,7 +9,6 @@ import typer
 from avnz_int.cli import complete, output
 from avnz_int.cli.state import Format, NoInput, Output, State, Yes, state_of
 from avnz_int.errors import UsageError
-from avnz_int.model.pricing import Pricing
 
 _COLUMNS = ("provider", "name", "environment", "status", "isSharedWithClients", "price", "clients")
 
@@ -26,12 +25,12 @@ def share(
         str | None, typer.Option("--percentage-fee", metavar="PERCENT", help="Per cent of the amount.")
     ] = None,
     flat_fee: Annotated[
-        int | None, typer.Option("--flat-fee", help="Minor units for each transaction.")
+        int | None, typer.Option("--flat-fee", metavar="N", help="Minor units for each transaction.")
     ] = None,
     monthly_minimum: Annotated[
-        int | None, typer.Option("--monthly-minimum", help="Minor units for each month.")
+        int | None, typer.Option("--monthly-minimum", metavar="N", help="Minor units for each month.")
     ] = None,
-    currency: Annotated[str, typer.Option("--currency", help="ISO 4217.")] = "USD",
+    currency: Annotated[str, typer.Option("--currency", metavar="CODE", help="ISO 4217.")] = "USD",
     off: Annotated[bool, typer.Option("--off", help="Offer it to nobody new.")] = False,
     revoke: Annotated[bool, typer.Option("--revoke", help="With --off: end those who use it, too.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="Show what is shared and who uses it.")] = False,
@@ -41,7 +40,10 @@ def share(
 ) -> None:
     """Offer a platform integration to clients at a price, or end the offer."""
     state = state_of(ctx)
+    priced = any(price is not None for price in (percentage_fee, flat_fee, monthly_minimum))
     if listing:
+        if ref is not None or off or priced:
+            raise UsageError("--list shows all that is shared; it goes with nothing else")
         views = state.services.sharing.listing(state.actor)
         if form is Format.TABLE:
             output.emit_all(state, form, [_row(view) for view in views], _COLUMNS)
@@ -53,22 +55,17 @@ def share(
     if revoke and not off:
         raise UsageError("--revoke goes with --off")
     if off:
+        if priced:
+            raise UsageError("--off ends an offer; it takes no price")
         _end(state, ref, revoke=revoke, yes=yes, interactive=state.interactive(no_input=no_input))
         view = state.services.sharing.unshare(state.actor, ref, revoke=revoke)
     else:
-        missing = [
-            option
-            for option, value in (
-                ("--percentage-fee", percentage_fee),
-                ("--flat-fee", flat_fee),
-                ("--monthly-minimum", monthly_minimum),
-            )
-            if value is None
-        ]
-        if len(missing) == 3:
+        if not priced:
             raise UsageError(
                 "at which price?", hint="give --percentage-fee, --flat-fee, --monthly-minimum; 0 is a price"
             )
+        from avnz_int.model.pricing import Pricing  # noqa: PLC0415
+
         pricing = Pricing.of(percentage_fee or "0", flat_fee or 0, monthly_minimum or 0, currency)
         view = state.services.sharing.share(state.actor, ref, pricing)
     output.emit(state, form, view)
@@ -88,6 +85,8 @@ def _end(state: State, ref: str, *, revoke: bool, yes: bool, interactive: bool) 
 
 
 def _row(view: Any) -> dict[str, Any]:
+    from avnz_int.model.pricing import Pricing  # noqa: PLC0415
+
     price = Pricing.from_json(view.client_pricing).shown() if view.client_pricing else None
     return {
         "provider": view.provider,

@@ -6,23 +6,32 @@ from typing import Annotated, Any
 
 import typer
 
-from avnz_int.cli import complete, output, tree
-from avnz_int.cli.state import Format, NoInput, Output, Yes, state_of
+from avnz_int.cli import complete, output
+from avnz_int.cli.state import Format, NoInput, Output, Yes, not_empty, state_of
 
 app = typer.Typer(help="The organization, its clients and their companies.", no_args_is_help=True)
 _COLUMNS = ("slug", "kind", "name", "parent", "status", "id")
-Slug = Annotated[str, typer.Argument(metavar="SLUG", autocompletion=complete.tenants)]
+Slug = Annotated[str, typer.Argument(metavar="SLUG", help="The tenant.", autocompletion=complete.tenants)]
 
 
 @app.command()
 def add(
     ctx: typer.Context,
     slug: Annotated[str, typer.Argument(metavar="SLUG", help="1 to 63 of a-z, 0-9 and -.")],
-    name: Annotated[str | None, typer.Option("--name", help="Name for people; the slug if left out.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name", metavar="NAME", callback=not_empty, help="Name for people; the slug if left out."
+        ),
+    ] = None,
     under: Annotated[
         str | None,
         typer.Option(
-            "--under", metavar="PARENT", help="The client of a company.", autocompletion=complete.clients
+            "--under",
+            metavar="PARENT",
+            callback=not_empty,
+            help="The client of a company.",
+            autocompletion=complete.clients,
         ),
     ] = None,
     form: Output = Format.TABLE,
@@ -52,6 +61,8 @@ def tree_(ctx: typer.Context, form: Output = Format.TABLE) -> None:
     state = state_of(ctx)
 
     def table(root: Any) -> None:
+        from avnz_int.cli import tree  # noqa: PLC0415
+
         tree.draw(state, root)
 
     output.emit(state, form, state.services.tenants.tree(state.actor), table)
@@ -61,8 +72,12 @@ def tree_(ctx: typer.Context, form: Output = Format.TABLE) -> None:
 def rename(
     ctx: typer.Context,
     slug: Slug,
-    name: Annotated[str | None, typer.Option("--name", help="The new name.")] = None,
-    new_slug: Annotated[str | None, typer.Option("--slug", metavar="SLUG", help="The new slug.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", callback=not_empty, help="The new name.")
+    ] = None,
+    new_slug: Annotated[
+        str | None, typer.Option("--slug", metavar="SLUG", callback=not_empty, help="The new slug.")
+    ] = None,
     form: Output = Format.TABLE,
 ) -> None:
     """Give a tenant another name or slug."""

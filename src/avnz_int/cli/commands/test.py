@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from avnz_int.cli import complete, output
 from avnz_int.cli.state import ClientOption, Format, Output, Timeout, state_of
-from avnz_int.errors import AvnzError, IntegrityError
+from avnz_int.errors import AvnzError, IntegrityError, InvalidInputError, NotFoundError
 from avnz_int.model.enums import Outcome
-from avnz_int.model.views import CheckView
+
+if TYPE_CHECKING:
+    from avnz_int.model.views import CheckView
 
 _COLUMNS = ("id", "provider", "environment", "outcome", "code", "latency", "message")
 
@@ -35,26 +38,34 @@ def check(
     """
     state = state_of(ctx)
     views: list[CheckView] = []
-    unreadable: list[AvnzError] = []
+    failed: dict[str, AvnzError] = {}
     for ref in refs:
         try:
             views.append(
                 state.services.checks.test(state.actor, ref, client=state.client(client), timeout_s=timeout)
             )
-        except IntegrityError as exc:
+        except (IntegrityError, NotFoundError, InvalidInputError) as exc:
             if len(refs) == 1:
                 raise
-            unreadable.append(exc)
-            state.notify(f"{ref}: {exc.message}")
+            failed[ref] = exc
     if len(refs) == 1:
         output.emit(state, form, views[0], _sentence)
     else:
         output.emit_all(state, form, views, _COLUMNS)
-    code = _exit_code([view.outcome for view in views])
-    if unreadable:
-        code = IntegrityError.exit_code
-    if code:
+    if failed:
+        raise _worst(failed)
+    if code := _exit_code([view.outcome for view in views]):
         raise typer.Exit(code)
+
+
+def _worst(failed: Mapping[str, AvnzError]) -> AvnzError:
+    """The gravest of the errors (8 before 3 before 2), with all of them in its words."""
+    worst = max(failed.values(), key=lambda exc: exc.exit_code)
+    worst.details = {
+        "failed": [{"ref": ref, "code": exc.code, "message": exc.message} for ref, exc in failed.items()]
+    }
+    worst.message = "; ".join(f"{ref}: {exc.message}" for ref, exc in failed.items())
+    return worst
 
 
 def _exit_code(outcomes: list[Outcome]) -> int:
@@ -65,7 +76,7 @@ def _exit_code(outcomes: list[Outcome]) -> int:
 
 def _sentence(view: Any) -> None:
     latency = "" if view.latency is None else f" ({view.latency} ms)"
-    typer.echo(f"{view.outcome}: {view.provider} ({view.environment}): {view.message}{latency}")
+    typer.echo(output.shown(f"{view.outcome}: {view.provider} ({view.environment}): {view.message}{latency}"))
 
 
 def register(root: typer.Typer) -> None:

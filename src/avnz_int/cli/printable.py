@@ -1,0 +1,23 @@
+"""Text that cannot steer a terminal: a name that somebody wrote into the database by hand stays a name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def printable(text: str) -> str:
+    """The text with control characters, line ends and lone surrogates replaced by `�`."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
+
+
+def json_text(value: Any) -> str:
+    """The JSON of a value on one line, with the escapes of JSON for what is not printable."""
+    text = _ENCODER.encode(value)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]

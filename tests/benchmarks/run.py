@@ -1,0 +1,17 @@
+"""All benchmarks: `poe bench`. Nothing else should run on the machine meanwhile."""
+
+from __future__ import annotations
+
+import bench_list
+import bench_seal
+import bench_startup
+
+
+def main() -> None:
+    """Print a table for each."""
+    for benchmark in (bench_startup, bench_list, bench_seal):
+        benchmark.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""What only a process of its own shows: pipes, signals, closed streams, encodings, a full disk."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from support.cli import Command
+from support.commands import LITERALS, own
+from support.gateway import FAULTS, FaultGateway
+from support.scenes import written
+from support.services import PASSWORD
+
+
+def shell(command: Command, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What a shell makes of a script in which `$A` is avnz-int."""
+    return subprocess.run(
+        ["bash", "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=command.variables({"A": f"{sys.executable} -m avnz_int", **variables}),
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("words", ["audit list -o jsonl", "audit list", "definitions list -o csv", "--help"])
+def test_broken_pipe(command: Command, words: str) -> None:
+    """A reader that goes away early is no failure and no noise."""
+    # It has gone before the first byte comes, so that the outcome hangs on no race.
+    done = shell(command, f"exec 3> >(exec true); sleep 0.2; $A {words} >&3")
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_full_device(command: Command) -> None:
+    """A full disk under standard output is exit 7 and one message."""
+    for words in ("tenant list -o json", "definitions show okta"):
+        done = shell(command, f"$A {words} >/dev/full")
+        assert 7 == done.returncode
+        assert "No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Exception" not in done.stderr
+
+
+def test_full_standard_error(command: Command) -> None:
+    """A message that cannot be written does not change the exit code."""
+    assert 3 == shell(command, "$A tenant show nobody 2>/dev/full").returncode
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams(command: Command, closed: str) -> None:
+    """Streams that the caller closed are no defect."""
+    assert 0 == shell(command, f"$A tenant list {closed}").returncode
+    assert 3 == shell(command, f"$A tenant show nobody {closed}").returncode
+
+
+def test_narrow_encoding(command: Command) -> None:
+    """Where a terminal's encoding lacks a character, an escape stands in its place; JSON stays JSON."""
+    own(command)
+    command("tenant", "rename", "acme", "--name", "Ärzte")
+    for words in ("tenant list", "tenant tree"):
+        done = shell(command, f"$A {words}", PYTHONIOENCODING="ascii")
+        assert 0 == done.returncode, done.stderr
+        assert "\\xc4rzte" in done.stdout
+    done = shell(command, "$A client show acme/Main -o json", PYTHONIOENCODING="ascii")
+    assert "\\u2022\\u2022\\u2022\\u2022" in done.stdout
+
+
+def test_standard_input(command: Command) -> None:
+    """A secret comes through a real pipe."""
+    words = ("client", "add", "paypal_payflow", "--client", "acme", *LITERALS, "--credential", "password=-")
+
+    made = command.process(*words, "-o", "json", stdin=f"{PASSWORD}\n").json
+    assert "active" == made["status"]
+
+
+def test_fifo(command: Command) -> None:
+    """A secret comes through a process substitution, which is no regular file."""
+    words = f"client add paypal_payflow --client acme {' '.join(LITERALS)} -o json"
+    script = f'$A {words} --credential password=@<(printf %s "$PAYFLOW_PASSWORD")'
+    done = shell(command, script)
+
+    assert 0 == done.returncode, done.stderr
+    assert "can be read by others" not in done.stderr
+
+
+def test_module(command: Command) -> None:
+    """`python -m avnz_int` names the command as people know it."""
+    assert command.process("client", "--help").stdout.startswith("Usage: avnz-int client")
+    assert (
+        "hint: see avnz-int client list --help"
+        in command.process("client", "list", "--x", exit_code=2).stderr
+    )
+
+
+def test_interrupt(command: Command) -> None:
+    """Ctrl-C while a provider does not answer: exit 130 at once, nothing written but that it was opened."""
+    made = own(command)
+    before = written(command.url)
+    with FaultGateway(FAULTS["hang"][0]) as hanging:
+        variables = command.variables({"AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW": hanging.url})
+        with subprocess.Popen(
+            [sys.executable, "-m", "avnz_int", "test", made["id"], "-o", "json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=variables,
+        ) as running:
+            while not hanging.requests:
+                assert running.poll() is None
+                time.sleep(0.01)
+            started = time.monotonic()
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=20)
+            assert time.monotonic() - started < 5
+
+    assert 130 == running.returncode
+    assert "" == out
+    assert '{"error": {"code": "interrupted", "message": "interrupted"' in err
+    assert "Traceback" not in err
+    assert before == written(command.url)
+    assert "ok" == command("test", made["id"], "-o", "json").json["outcome"]
+    assert command("audit", "verify", "-o", "json").json["valid"]
+
+
+def test_interrupted_add(command: Command) -> None:
+    """Ctrl-C while the provider is asked before saving: exit 130, nothing saved."""
+    before = written(command.url)
+    words = ("client", "add", "paypal_payflow", "--client", "acme", *LITERALS)
+    with FaultGateway(FAULTS["hang"][0]) as hanging:
+        variables = command.variables({"AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW": hanging.url})
+        with subprocess.Popen(
+            [sys.executable, "-m", "avnz_int", *words, "--credential", "password=env:PAYFLOW_PASSWORD"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=variables,
+        ) as running:
+            while not hanging.requests:
+                assert running.poll() is None
+                time.sleep(0.01)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=20)
+
+    assert (130, "") == (running.returncode, out)
+    assert err.endswith("error: interrupted\n")
+    assert before == written(command.url)
+
+
+def test_demo(bare: Command, tmp_path: Path) -> None:
+    """The demo ends with 0, heeds no setting of the caller's, and leaves nothing behind."""
+    temporary = tmp_path / "temporary"
+    home = tmp_path / "home"
+    temporary.mkdir()
+    home.mkdir()
+    hostile = {
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "AVNZ_INT_DATABASE_URL": "postgresql://nobody:hunter2@127.0.0.1:9/none",
+        "AVNZ_INT_KEYRING": "file:///nowhere/keyring.json",
+        "AVNZ_INT_OUTPUT": "json",
+        "AVNZ_INT_CLIENT": "somebody",
+        "AVNZ_INT_SCHEMA": "elsewhere",
+        "AVNZ_INT_TOKEN": "none",
+        "https_proxy": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+
+    said = bare.process("demo", env=hostile, cwd=home)
+    assert "ok: paypal_payflow (sandbox)" in said.stdout
+    assert "the audit trail is whole" in said.stdout
+    assert [] == list(temporary.iterdir())
+    assert [] == [path for path in home.rglob("*") if path.is_file()]
+    assert not bare.keyring.exists()
