@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from avnz_int.services.schema import Schema
     from avnz_int.services.setup import Setup
     from avnz_int.services.sharing import Sharing
+    from avnz_int.services.sweep import Sweep
     from avnz_int.services.tenants import Tenants
     from avnz_int.services.vault import Vault
     from avnz_int.services.work import Work
@@ -153,6 +154,13 @@ class Services:
         from avnz_int.services.checks import Checks
 
         return Checks(self._work, self._prober, self._notify)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """Connection tests of many."""
+        from avnz_int.services.sweep import Sweep
+
+        return Sweep(self._work, self._prober, self._notify)
 
     @cached_property
     def sharing(self) -> Sharing:

@@ -63,7 +63,7 @@ def test_purpose(on_both: Command, purpose: str) -> None:
 
 
 def test_unreadable(on_both: Command) -> None:
-    """A row that does not open is counted: the rest is done, then exit 8; `--status` tells it with exit 0."""
+    """A row that does not open is counted: the rest is done, then exit 8; `--status` tells it the same way."""
     own(on_both, "A")
     broken = own(on_both, "B")
     execute(
@@ -76,7 +76,7 @@ def test_unreadable(on_both: Command) -> None:
 
     assert (1, 1) == (said.json["resealed"], said.json["unreadable"])
     assert "1 stored credentials do not open" in said.stderr
-    assert 1 == on_both("rotate-key", "--status", "-o", "json").json["unreadable"]
+    assert 1 == on_both("rotate-key", "--status", "-o", "json", exit_code=8).json["unreadable"]
     on_both("test", "acme/A")
 
 

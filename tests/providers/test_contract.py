@@ -23,20 +23,6 @@ from avnz_int.providers.contract import CheckReport
 from support.gateway import FAULTS, Answer, FaultGateway, echo_page, self_signed
 from support.providers import ProviderCase, in_turn, repeating, said
 
-NOT_YET = frozenset(
-    {
-        "aws_appconfig",
-        "aws_bedrock",
-        "aws_s3",
-        "aws_sagemaker",
-        "aws_ses",
-        "aws_sns",
-        "cloudwatch",
-        "cognito",
-    }
-)
-"""Seeds whose provider has no suite yet; nothing is ever added."""
-
 STANDARD = (
     "hang",
     "drip",
@@ -134,12 +120,10 @@ def secrets_of(provider: str) -> Iterator[str]:
 
 
 def test_nobody_forgotten() -> None:
-    """A provider without a passing suite cannot land, and one that has it leaves the list."""
+    """A provider without a suite cannot land."""
     names = set(loader.provider_names())
     ready = {name for name in CASES if registry.load(name) is not None}
-    assert set() == names - ready - NOT_YET
-    assert set() == NOT_YET & ready
-    assert set() == NOT_YET - names
+    assert set() == names - ready
 
 
 @each_provider

@@ -19,13 +19,14 @@ from avnz_int import __version__
 from avnz_int.cli import commands
 from avnz_int.cli.discovery import Group, command_tree
 from avnz_int.cli.printable import json_text, printable
-from avnz_int.cli.state import Format, State, not_empty
+from avnz_int.cli.state import Format, State, not_empty, notices
 from avnz_int.errors import AvnzError, CancelledError, StorageError
 
 PROG = "avnz-int"
 COMPLETE = "_AVNZ_INT_COMPLETE"
 """The environment variable of a TAB, as Typer names it."""
 _JSON = {Format.JSON.value, Format.JSONL.value}
+_NO_INPUT = "--no-input"
 _REPORT = "this is a defect of avnz-int: please report it, with the traceback that -v prints"
 
 
@@ -69,7 +70,9 @@ def _root(
         str | None,
         typer.Option("--keyring", metavar="URL", callback=not_empty, help="Where the master keys are."),
     ] = None,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
+    no_input: Annotated[
+        bool, typer.Option("--no-input", help="Never ask; may also stand after the command.")
+    ] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, help="Say more on standard error.")
@@ -103,8 +106,9 @@ def _configure_logging(verbose: int) -> None:
 def run(args: Sequence[str]) -> int:
     """The exit code of one command line; prints data to standard output, all else to standard error."""
     as_json = _wants_json(args)
+    notices.begin(hold=as_json)
     try:
-        return _dispatch(args)
+        code = _dispatch(_hoisted(args))
     except AvnzError as exc:
         return _failed(exc, as_json=as_json)
     except (typer.Abort, KeyboardInterrupt):
@@ -120,6 +124,17 @@ def run(args: Sequence[str]) -> int:
         return _failed(error, as_json=as_json)
     except Exception as exc:  # noqa: BLE001  # the boundary: a defect must not print what it holds
         return _defect(exc, args, as_json=as_json)
+    with contextlib.suppress(OSError):
+        notices.end()
+    return code
+
+
+def _hoisted(args: Sequence[str]) -> list[str]:
+    """The arguments with `--no-input` before the command: it may stand anywhere."""
+    words = list(args)
+    end = words.index("--") if "--" in words else len(words)
+    kept = [word for word in words[:end] if word != _NO_INPUT]
+    return [_NO_INPUT, *kept, *words[end:]] if len(kept) < end else words
 
 
 def _dispatch(args: Sequence[str]) -> int:
@@ -175,7 +190,9 @@ def _wants_json(args: Sequence[str]) -> bool:
 
 
 def _say(code: str, message: str, hint: str | None, details: dict[str, Any], *, as_json: bool) -> None:
+    held = notices.take()
     if as_json:
+        details = {**details, "notices": held} if held else details
         error = {"code": code, "message": message, "hint": hint, "details": details}
         lines = [json_text({"error": json.loads(json.dumps(error, default=str))})]
     else:

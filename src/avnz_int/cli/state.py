@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from enum import StrEnum
 from functools import cached_property
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from avnz_int.model.actor import Actor
     from avnz_int.settings import Settings
     from avnz_int.wiring import Services
+
+
+_ID = re.compile(r"[a-z][a-z0-9]{23}")
 
 
 class Format(StrEnum):
@@ -78,13 +82,15 @@ class State:
         """Who is asking."""
         return self.services.actor
 
-    def interactive(self, *, no_input: bool = False) -> bool:
+    def interactive(self) -> bool:
         """Whether questions may be asked: a terminal on standard input, and nobody forbade it."""
-        return not (no_input or self.settings.no_input) and sys.stdin is not None and sys.stdin.isatty()
+        return not self.settings.no_input and sys.stdin is not None and sys.stdin.isatty()
 
-    def client(self, given: str | None) -> str | None:
-        """`--client`, or `AVNZ_INT_CLIENT`."""
-        return given or self.settings.client
+    def client(self, given: str | None, ref: str = "") -> str | None:
+        """`--client`, or `AVNZ_INT_CLIENT` where the REF is no id: an id needs no client."""
+        if given or _ID.fullmatch(ref):
+            return given
+        return self.settings.client
 
     def require_client(self, given: str | None) -> str:
         """As `client`, where one is needed.
@@ -111,12 +117,47 @@ class State:
         """Tell a person something beside the data, once."""
         if message not in self._told:
             self._told.add(message)
-            sys.stderr.write(f"avnz-int: {printable(message)}\n")
+            notices.say(message)
 
     def close(self) -> None:
         """Give back what is open."""
         if "services" in self.__dict__:
             self.services.close()
+
+
+class Notices:
+    """What a person is told beside the data, on standard error.
+
+    Where errors are told in JSON, notices are held until it is known whether there is one: standard error
+    then is that one object, which has them in its `details`.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[str] | None = None
+
+    def begin(self, *, hold: bool) -> None:
+        """Start a command."""
+        self._held = [] if hold else None
+
+    def say(self, message: str) -> None:
+        """Tell it, now or at the end."""
+        if self._held is None:
+            sys.stderr.write(f"avnz-int: {printable(message)}\n")
+        else:
+            self._held.append(message)
+
+    def take(self) -> list[str]:
+        """Those held, for an error's details."""
+        held, self._held = self._held or [], None
+        return held
+
+    def end(self) -> None:
+        """Tell those held: there was no error."""
+        for message in self.take():
+            self.say(message)
+
+
+notices = Notices()
 
 
 def not_empty(value: str | None) -> str | None:
@@ -152,7 +193,6 @@ Output = Annotated[
     Format,
     typer.Option("--output", "-o", envvar="AVNZ_INT_OUTPUT", show_envvar=False, help="How to print."),
 ]
-NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; fail where something is missing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 ClientOption = Annotated[
     str | None,

@@ -123,7 +123,7 @@ class ClientIntegrations:
             RejectedError, ProviderUnreachableError: the test failed; nothing was saved.
         """
         found, _ = self.require_addable(actor, new.client, new.provider)
-        name = integrations.checked_name(new.name or found.name)
+        name = integrations.checked_name(found.name if new.name is None else new.name)
         integrations.checked_text(new.description)
         checked_priority(new.priority)
         settings = dict(new.settings or {}) or None
@@ -210,7 +210,7 @@ class ClientIntegrations:
         defaults = wanted.is_default is True and not row["isDefault"]
         undefaults = wanted.is_default is False and row["isDefault"]
         if not (plan.values or plan.replaces or defaults or undefaults):
-            return self.show(actor, row["id"])
+            return self.find(actor, row["id"])
         report = self._saver.test_plan(actor, Action.CLIENT_TEST, plan, timeout_s) if test else None
         accepted = _accepted(report)
         with self._work.writing(actor, Action.CLIENT_UPDATE, client_rows.target(row)) as work:

@@ -65,6 +65,14 @@ class PlatformIntegrations:
             shown = integrations.shown_credentials(found, opened)
             return integrations.platform_view(row, credentials=shown, unreadable=False)
 
+    def find(self, actor: Actor, ref: str) -> PlatformView:
+        """One, as in a listing: its credentials stay closed."""
+        with self._work.reading(actor, Action.PLATFORM_READ) as work:
+            access.require(actor, Action.PLATFORM_READ, *access.READERS)
+            return _listed(
+                refs.platform_integration(work.connection, ref), keys.readable_ids(work.connection)
+            )
+
     def definition_of(self, actor: Actor, ref: str) -> Definition:
         """The definition in force of an integration that is about to be changed."""
         with self._work.reading(actor, Action.PLATFORM_UPDATE) as work:
@@ -101,7 +109,7 @@ class PlatformIntegrations:
         found = self.require_addable(actor, new.provider)
         settings = dict(new.settings or {}) or None
         integrations.require_valid(found, credentials=new.credentials, settings=settings)
-        name = integrations.checked_name(new.name or found.name)
+        name = integrations.checked_name(found.name if new.name is None else new.name)
         description = integrations.checked_text(new.description)
         report = None
         if test:
@@ -173,7 +181,7 @@ class PlatformIntegrations:
             plan = self._saver.plan(Snapshot(PLATFORM_TABLE, row, found), wanted)
             _require_unmoved(work, row, plan.values)
         if not plan.values and not plan.replaces:
-            return self.show(actor, row["id"])
+            return self.find(actor, row["id"])
         report = self._saver.test_plan(actor, Action.PLATFORM_TEST, plan, timeout_s) if test else None
         accepted = report is not None and report.outcome is Outcome.OK
         with self._work.writing(actor, Action.PLATFORM_UPDATE, _target(row)) as work:

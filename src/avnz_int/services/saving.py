@@ -113,6 +113,9 @@ class Saver:
         Raises:
             RejectedError, ProviderUnreachableError, InvalidInputError: they may not; recorded.
         """
+        with self._work.reading(actor, action, target) as reading:
+            # Nothing is sent that could not be sealed afterwards.
+            self._work.vault.cipher(reading.connection)
         of_platform = target.type == PLATFORM_TABLE
         report = self._prober.probe(
             found, credentials, settings, environment, of_platform=of_platform, timeout_s=timeout_s

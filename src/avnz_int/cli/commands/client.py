@@ -17,7 +17,6 @@ from avnz_int.cli.state import (
     EnvironmentFilter,
     EnvironmentOption,
     Format,
-    NoInput,
     Output,
     ProviderArgument,
     ProviderFilter,
@@ -80,7 +79,7 @@ def show(
 ) -> None:
     """Show one, with masked credentials; opening them is recorded."""
     state = state_of(ctx)
-    output.emit(state, form, state.services.clients.show(state.actor, ref, client=state.client(client)))
+    output.emit(state, form, state.services.clients.show(state.actor, ref, client=state.client(client, ref)))
 
 
 @app.command()
@@ -110,7 +109,6 @@ def add(
     priority: Priority = None,
     test: TestOption = None,
     timeout: Timeout = None,
-    no_input: NoInput = False,
     form: Output = Format.TABLE,
 ) -> None:
     """Add an integration: test the credentials, then save them; or use the platform's.
@@ -126,7 +124,7 @@ def add(
     from avnz_int.model.secret import Secret  # noqa: PLC0415
 
     state = state_of(ctx)
-    interactive = state.interactive(no_input=no_input)
+    interactive = state.interactive()
     slug = state.client(client) if interactive else state.require_client(client)
     given = wizard.Given(
         provider=provider,
@@ -202,7 +200,7 @@ def update(
 
     state = state_of(ctx)
     service = state.services.clients
-    slug = state.client(client)
+    slug = state.client(client, ref)
     credentials: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     if given_any(credential, credentials_file, setting, settings_file):
@@ -229,7 +227,7 @@ def set_default(
 ) -> None:
     """Make it the default of its category and environment; the former one is it no more."""
     state = state_of(ctx)
-    view = state.services.clients.set_default(state.actor, ref, client=state.client(client))
+    view = state.services.clients.set_default(state.actor, ref, client=state.client(client, ref))
     output.emit(state, form, view)
 
 
@@ -239,7 +237,9 @@ def enable(
 ) -> None:
     """Put a tested integration in force."""
     state = state_of(ctx)
-    output.emit(state, form, state.services.clients.enable(state.actor, ref, client=state.client(client)))
+    output.emit(
+        state, form, state.services.clients.enable(state.actor, ref, client=state.client(client, ref))
+    )
 
 
 @app.command()
@@ -248,7 +248,9 @@ def disable(
 ) -> None:
     """Take an integration out of force."""
     state = state_of(ctx)
-    output.emit(state, form, state.services.clients.disable(state.actor, ref, client=state.client(client)))
+    output.emit(
+        state, form, state.services.clients.disable(state.actor, ref, client=state.client(client, ref))
+    )
 
 
 @app.command()
@@ -257,21 +259,18 @@ def delete(
     ref: ClientRef,
     client: ClientOption = None,
     yes: Yes = False,
-    no_input: NoInput = False,
     form: Output = Format.TABLE,
 ) -> None:
     """Delete an integration; its merchant account stays, closed."""
     state = state_of(ctx)
-    slug = state.client(client)
+    slug = state.client(client, ref)
     service = state.services.clients
     if not yes:
         from avnz_int.cli import prompts  # noqa: PLC0415
 
         view = service.find(state.actor, ref, client=slug)
         question = f"Delete {view.client}/{view.provider}/{view.name} ({view.environment})?"
-        prompts.confirm_or_refuse(
-            question=question, interactive=state.interactive(no_input=no_input), yes=yes
-        )
+        prompts.confirm_or_refuse(question=question, interactive=state.interactive(), yes=yes)
     output.emit(state, form, service.delete(state.actor, ref, client=slug))
 
 

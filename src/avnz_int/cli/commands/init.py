@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import output
-from avnz_int.cli.state import Format, NoInput, Output, not_empty, state_of
+from avnz_int.cli.state import Format, Output, not_empty, state_of
 from avnz_int.errors import UsageError
 
 
@@ -21,7 +21,6 @@ def init(
         str | None,
         typer.Option("--name", metavar="NAME", callback=not_empty, help="Name of the organization."),
     ] = None,
-    no_input: NoInput = False,
     form: Output = Format.TABLE,
 ) -> None:
     """Create or migrate the database, the keyring and the organization; seed the definitions.
@@ -30,7 +29,7 @@ def init(
     """
     state = state_of(ctx)
     if org is None and state.services.setup.organization() is None:
-        if not state.interactive(no_input=no_input):
+        if not state.interactive():
             raise UsageError(
                 "the database is empty: which organization is it for?", hint="avnz-int init --org SLUG"
             )

@@ -14,7 +14,6 @@ from avnz_int.cli.state import (
     EnvironmentFilter,
     EnvironmentOption,
     Format,
-    NoInput,
     Output,
     PlatformRef,
     ProviderArgument,
@@ -84,7 +83,6 @@ def add(
     environment: EnvironmentOption = None,
     test: TestOption = None,
     timeout: Timeout = None,
-    no_input: NoInput = False,
     form: Output = Format.TABLE,
 ) -> None:
     """Add an integration: test the credentials, then save them.
@@ -100,7 +98,7 @@ def add(
     from avnz_int.model.secret import Secret  # noqa: PLC0415
 
     state = state_of(ctx)
-    interactive = state.interactive(no_input=no_input)
+    interactive = state.interactive()
     given = wizard.Given(provider=provider, name=name, environment=environment, test=test)
     schemas: tuple[dict[str, Any] | None, dict[str, Any] | None] = (None, None)
     if provider is not None:
@@ -189,7 +187,6 @@ def delete(
     ctx: typer.Context,
     ref: PlatformRef,
     yes: Yes = False,
-    no_input: NoInput = False,
     form: Output = Format.TABLE,
 ) -> None:
     """Delete an integration that no client uses."""
@@ -199,9 +196,7 @@ def delete(
 
         view = state.services.sharing.show(state.actor, ref)
         question = f"Delete platform/{view.provider} ({view.environment})?"
-        prompts.confirm_or_refuse(
-            question=question, interactive=state.interactive(no_input=no_input), yes=yes
-        )
+        prompts.confirm_or_refuse(question=question, interactive=state.interactive(), yes=yes)
     output.emit(state, form, state.services.platform.delete(state.actor, ref))
 
 

@@ -55,8 +55,7 @@ def rotate_key(
     output.emit(state, form, view)
     if view.unreadable:
         state.notify(f"{view.unreadable} stored credentials do not open; they keep their old key")
-        if not status:
-            raise typer.Exit(8)
+        raise typer.Exit(8)
 
 
 def _rotate(state: State, *, new_key: bool, resume: bool, batch_size: int) -> RotationView:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import complete, output
-from avnz_int.cli.state import Format, NoInput, Output, State, Yes, state_of
+from avnz_int.cli.state import Format, Output, State, Yes, state_of
 from avnz_int.errors import UsageError
 
 _COLUMNS = ("provider", "name", "environment", "status", "isSharedWithClients", "price", "clients")
@@ -35,7 +35,6 @@ def share(
     revoke: Annotated[bool, typer.Option("--revoke", help="With --off: end those who use it, too.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="Show what is shared and who uses it.")] = False,
     yes: Yes = False,
-    no_input: NoInput = False,
     form: Output = Format.TABLE,
 ) -> None:
     """Offer a platform integration to clients at a price, or end the offer."""
@@ -57,7 +56,7 @@ def share(
     if off:
         if priced:
             raise UsageError("--off ends an offer; it takes no price")
-        _end(state, ref, revoke=revoke, yes=yes, interactive=state.interactive(no_input=no_input))
+        _end(state, ref, revoke=revoke, yes=yes, interactive=state.interactive())
         view = state.services.sharing.unshare(state.actor, ref, revoke=revoke)
     else:
         if not priced:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import complete, output
-from avnz_int.cli.state import Format, NoInput, Output, Yes, not_empty, state_of
+from avnz_int.cli.state import Format, Output, Yes, not_empty, state_of
 
 app = typer.Typer(help="The organization, its clients and their companies.", no_args_is_help=True)
 _COLUMNS = ("slug", "kind", "name", "parent", "status", "id")
@@ -93,7 +93,6 @@ def remove(
     ctx: typer.Context,
     slug: Slug,
     yes: Yes = False,
-    no_input: NoInput = False,
     form: Output = Format.TABLE,
 ) -> None:
     """Remove a client or company that nothing depends on."""
@@ -103,7 +102,7 @@ def remove(
 
     prompts.confirm_or_refuse(
         question=f"Remove the {view.kind} {view.slug} ({view.name})?",
-        interactive=state.interactive(no_input=no_input),
+        interactive=state.interactive(),
         yes=yes,
     )
     output.emit(state, form, state.services.tenants.remove(state.actor, slug))

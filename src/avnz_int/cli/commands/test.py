@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avnz_int.cli import complete, output
-from avnz_int.cli.state import ClientOption, Format, Output, Timeout, state_of
-from avnz_int.errors import AvnzError, IntegrityError, InvalidInputError, NotFoundError
-from avnz_int.model.enums import Outcome
+from avnz_int.cli import complete, output, sweeping
+from avnz_int.cli.state import ClientOption, Format, Output, ProviderFilter, State, Timeout, state_of
+from avnz_int.errors import AvnzError, IntegrityError, InvalidInputError, NotFoundError, UsageError
+from avnz_int.model.inputs import TestSelection
 
 if TYPE_CHECKING:
     from avnz_int.model.views import CheckView
 
-_COLUMNS = ("id", "provider", "environment", "outcome", "code", "latency", "message")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def check(
     ctx: typer.Context,
     refs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="REF...",
+            metavar="[REF]...",
             help="platform/PROVIDER, CLIENT/NAME, or an id.",
             autocompletion=complete.refs,
         ),
-    ],
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that is stored, each once.")] = False,
+    platform: Annotated[
+        bool, typer.Option("--platform", help="With --all: only the organization's own.")
+    ] = False,
     client: ClientOption = None,
+    provider: ProviderFilter = None,
+    stale: Annotated[
+        str | None,
+        typer.Option(
+            "--stale", metavar="AGE", help="With --all: only those not tested for 90s, 15m, 24h, 7d."
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, max=1000, help="With --all: checks at once.")
+    ] = 8,
+    per_host: Annotated[
+        int, typer.Option("--per-host", min=1, max=1000, help="With --all: checks at once of one host.")
+    ] = 8,
     timeout: Timeout = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
+    ] = None,
     form: Output = Format.TABLE,
 ) -> None:
     """Ask the providers whether stored credentials work.
@@ -37,12 +58,38 @@ def check(
     Exit 6 where one was rejected, 7 where one could not be reached, 8 where one does not open.
     """
     state = state_of(ctx)
+    if everything == bool(refs):
+        raise UsageError("name what to test, or give --all", hint="avnz-int test REF..., avnz-int test --all")
+    if refs:
+        if platform or provider or stale or junit:
+            raise UsageError("--platform, --provider, --stale and --junit go with --all")
+        _named(state, refs, client, timeout, form)
+        return
+    selection = TestSelection(
+        client=state.client(client),
+        platform_only=platform,
+        provider=state.known_provider(provider),
+        stale_s=None if stale is None else _seconds(stale),
+    )
+    sweeping.run(state, selection, form, junit, concurrency=concurrency, per_host=per_host, timeout_s=timeout)
+
+
+def _seconds(age: str) -> float:
+    number, unit = age[:-1], age[-1:]
+    if unit not in _UNITS or not number.isascii() or not number.isdigit():
+        raise UsageError(f"--stale {age!r} is no age", hint="write 90s, 15m, 24h or 7d")
+    return float(number) * _UNITS[unit]
+
+
+def _named(state: State, refs: list[str], client: str | None, timeout: float | None, form: Format) -> None:
     views: list[CheckView] = []
     failed: dict[str, AvnzError] = {}
     for ref in refs:
         try:
             views.append(
-                state.services.checks.test(state.actor, ref, client=state.client(client), timeout_s=timeout)
+                state.services.checks.test(
+                    state.actor, ref, client=state.client(client, ref), timeout_s=timeout
+                )
             )
         except (IntegrityError, NotFoundError, InvalidInputError) as exc:
             if len(refs) == 1:
@@ -51,10 +98,10 @@ def check(
     if len(refs) == 1:
         output.emit(state, form, views[0], _sentence)
     else:
-        output.emit_all(state, form, views, _COLUMNS)
+        output.emit_all(state, form, views, sweeping.COLUMNS)
     if failed:
         raise _worst(failed)
-    if code := _exit_code([view.outcome for view in views]):
+    if code := sweeping.exit_code([view.outcome for view in views], named=True):
         raise typer.Exit(code)
 
 
@@ -66,12 +113,6 @@ def _worst(failed: Mapping[str, AvnzError]) -> AvnzError:
     }
     worst.message = "; ".join(f"{ref}: {exc.message}" for ref, exc in failed.items())
     return worst
-
-
-def _exit_code(outcomes: list[Outcome]) -> int:
-    if any(o in {Outcome.REJECTED, Outcome.INVALID_CONFIG, Outcome.UNSUPPORTED} for o in outcomes):
-        return 6
-    return 7 if Outcome.UNREACHABLE in outcomes else 0
 
 
 def _sentence(view: Any) -> None:
