@@ -63,7 +63,7 @@ def test_purpose(on_both: Command, purpose: str) -> None:
 
 
 def test_unreadable(on_both: Command) -> None:
-    """A row that does not open is counted: the rest is done, then exit 8; `--status` tells it the same way."""
+    """A row that does not open is counted: the rest is done, then exit 8; so does `--status`."""
     own(on_both, "A")
     broken = own(on_both, "B")
     execute(
