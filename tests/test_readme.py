@@ -38,6 +38,7 @@ NORMAL = (
     (re.compile(r'(latency"?:?\s+)\d+'), r"\1<ms>"),
     (re.compile(r"(sqlite:///|file://)\S+?/avnz-int/"), r"\1~/avnz-int/"),
     (re.compile(r"os:\w+"), "os:you"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
 )
 
 

@@ -201,7 +201,7 @@ def test_locked_postgres(empty_postgres_url: str, opened: Opener) -> None:
 
     with holder.raw() as holding:
         migrate._lock_schema(holding, "public")
-        with pytest.raises(DatabaseUnavailableError, match="lock timeout") as caught:
+        with pytest.raises(DatabaseUnavailableError, match="locked by another process") as caught:
             migrate.upgrade(waiting)
     assert caught.value.exit_code == 7
     assert set() == names(waiting)

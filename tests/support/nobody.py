@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
+import pkgutil
 import shutil
 import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+
+import avnz_int
+from avnz_int.cli.main import build
 
 T = TypeVar("T")
 
@@ -25,6 +31,7 @@ def as_nobody(function: Callable[[], T]) -> T:
     """
     if os.geteuid() != 0:
         return function()
+    _load_all()
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         # Python 3.12 warns where other threads run: this child takes no lock of theirs.
@@ -43,6 +50,15 @@ def as_nobody(function: Callable[[], T]) -> T:
         raise RuntimeError(f"in the other user's process:\n{value}")
     result: T = value
     return result
+
+
+@cache
+def _load_all() -> None:
+    """Import the whole program: the other user may have no way to the folder that it lies in."""
+    build()
+    for found in pkgutil.walk_packages(avnz_int.__path__, "avnz_int."):
+        if found.name not in {"avnz_int.__main__", "avnz_int.db.migrations.env"}:
+            importlib.import_module(found.name)
 
 
 def _child(function: Callable[[], Any], writing: int) -> None:

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping, MutableMapping
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -107,10 +108,16 @@ def command_tree(root: typer.Typer, package: ModuleType) -> TyperGroup:
         root: with its callback and nothing else; its `cls` is `Group`.
         package: each of its modules has `register(app)`, which adds one command or group of its name.
     """
-    modules = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
     group = get_group(root)
-    group.commands = Commands({get_command_name(name): f"{package.__name__}.{name}" for name in modules})
+    group.commands = Commands(
+        {get_command_name(name): f"{package.__name__}.{name}" for name in _names(package)}
+    )
     return group
+
+
+@cache
+def _names(package: ModuleType) -> tuple[str, ...]:
+    return tuple(sorted(found.name for found in pkgutil.iter_modules(package.__path__)))
 
 
 def _group(info: TyperInfo) -> TyperGroup:
