@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from avnz_int.services.checks import Checks
     from avnz_int.services.clients import ClientIntegrations
     from avnz_int.services.definitions import Definitions
+    from avnz_int.services.keyrings import Keyrings
     from avnz_int.services.keys import Keys
     from avnz_int.services.merchants import Merchants
     from avnz_int.services.platform import PlatformIntegrations
@@ -111,7 +112,7 @@ class Services:
         """`init` and migrations."""
         from avnz_int.services.setup import Setup
 
-        return Setup(self._creating_database, self._vault)
+        return Setup(self._creating_database, self._vault, self._notify)
 
     @cached_property
     def schema(self) -> Schema:
@@ -125,7 +126,7 @@ class Services:
         """Reference data."""
         from avnz_int.services.definitions import Definitions
 
-        return Definitions(self._work)
+        return Definitions(self._work, self._notify)
 
     @cached_property
     def tenants(self) -> Tenants:
@@ -182,6 +183,13 @@ class Services:
         from avnz_int.services.keys import Keys
 
         return Keys(self._work, self._notify)
+
+    @cached_property
+    def keyrings(self) -> Keyrings:
+        """Master keys."""
+        from avnz_int.services.keyrings import Keyrings
+
+        return Keyrings(self._work, self._notify)
 
     @cached_property
     def audit(self) -> AuditTrail:

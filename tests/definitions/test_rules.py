@@ -94,6 +94,12 @@ def test_availability(changes: dict[str, Any], path: str) -> None:
         ({"$ref": "https://example.com/schema"}, "$ref"),
         ({"patternProperties": {}}, "patternProperties"),
         ({"Required": ["id"]}, "Required"),
+        ({"x-check": "GET /"}, "x-check"),
+        ({"x-check": {"request": "R"}}, "x-check"),
+        ({"x-check": {"request": "R", "permission": "P", "more": "M"}}, "x-check"),
+        ({"x-check": {"request": " ", "permission": "P"}}, "x-check.request"),
+        ({"x-check": {"request": "R", "permission": 1}}, "x-check.permission"),
+        ({"x-check": {"request": "R\nS", "permission": "P"}}, "x-check.request"),
     ],
 )
 def test_object(change: dict[str, Any], path: str) -> None:
@@ -101,6 +107,18 @@ def test_object(change: dict[str, Any], path: str) -> None:
     base = make_schema({"id": TEXT, "token": SECRET})
     expected = {f"$.credentialSchema.{path}"}
     assert expected == found(make_seed(credential_schema=base | change))
+
+
+def test_told_test() -> None:
+    """What the test asks and needs stands on the credentials; ours must say it, a third party's may."""
+    told = {"request": "Reads the account (GET /me).", "permission": "None."}
+    seed = make_seed(credential_schema=make_schema({"token": SECRET}, **{"x-check": told}))
+    assert not schema.validate_definition(seed, shipped=True)
+    silent = schema.validate_definition(make_seed(), shipped=True)
+    assert ["$.credentialSchema.x-check"] == [problem.path for problem in silent]
+    elsewhere = make_seed(settings_schema=make_schema({}, **{"x-check": told}))
+    expected = {"$.settingsSchema.x-check"}
+    assert expected == found(elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +246,10 @@ def test_settings(fields: dict[str, Any], path: str) -> None:
 
 
 SEEDS = loader.read_seeds()
-KEYWORDS = [*rules._FIELD_KEYWORDS, "required", "properties", "anyOf", "dependentRequired", "$schema", "$id"]
+KEYWORDS = [
+    *rules._FIELD_KEYWORDS,
+    *("required", "properties", "anyOf", "dependentRequired", "$schema", "$id", "x-check"),
+]
 JSON = st.recursive(
     st.none()
     | st.booleans()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from avnz_int.definitions import loader, schema
 from avnz_int.model.enums import Category
+from avnz_int.providers import registry
 from support.bad_values import BAD
 from support.samples import SAMPLES, sample
 
@@ -85,10 +88,31 @@ def test_availability() -> None:
 def test_sound(provider: str) -> None:
     """Each definition keeps to the house rules, and its schemas to the meta-schema."""
     seed = SEEDS[provider]
-    assert not schema.validate_definition(seed)
+    assert not schema.validate_definition(seed, shipped=True)
     Draft202012Validator.check_schema(seed.credential_schema)
     Draft202012Validator.check_schema(seed.settings_schema or {})
     assert seed.documentation_url is not None
+
+
+@pytest.mark.parametrize("provider", SEEDS)
+def test_told_test(provider: str) -> None:
+    """Each definition says what its connection test asks and needs, each in a sentence."""
+    told = schema.tested(SEEDS[provider].credential_schema)
+    assert told is not None
+    for text in (told.request, told.permission):
+        assert text.endswith(".")
+        assert 20 < len(text) < 320
+
+
+def test_actions() -> None:
+    """What AWS permissions a definition names are those of the operations that its test calls."""
+    for provider, seed in SEEDS.items():
+        told = schema.tested(seed.credential_schema)
+        module = Path(registry.__file__).with_name(f"{provider}.py").read_text()
+        assert told is not None
+        if "_aws.check(" in module:
+            needed = set(re.findall(r'"([a-z-]+:[A-Z][A-Za-z]+)"', module))
+            assert needed <= set(re.findall(r"[a-z-]+:[A-Z][A-Za-z]+", told.permission)), provider
 
 
 @pytest.mark.parametrize(("provider", "part"), BOTH)

@@ -82,7 +82,7 @@ def test_own_module() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["contract", "registry", "endpoints", "_http", "__init__", "", "Paypal_payflow", "paypal-payflow",
+    ["contract", "registry", "endpoints", "web", "_http", "__init__", "", "Paypal_payflow", "paypal-payflow",
      "os.path", "..registry", "contract.check", "paypal_payflow\n", "1st", "\u0430cme", "/etc/passwd", "a b"],
 )  # fmt: skip
 def test_no_provider(name: str) -> None:
@@ -141,8 +141,13 @@ def test_two_plugins(tmp_path: Path, plugin: Install) -> None:
         ("import no_such_library_at_all", "does not load: ModuleNotFoundError"),
         ("raise RuntimeError('hunter22')", "does not load: RuntimeError"),
         ("sys.exit(3)", "does not load: SystemExit"),
+        ("raise asyncio.CancelledError", "does not load: CancelledError"),
+        ("def check(:", "does not load: SyntaxError"),
         ("def chekc(request): return OK", "has no check"),
         ("check = 7", "has no check"),
+        ("def check(): return OK", "does not take one request"),
+        ("def check(request, more): return OK", "does not take one request"),
+        ("def check(*, request): return OK", "does not take one request"),
     ],
 )
 def test_broken_plugin(plugin: Install, source: str, words: str) -> None:
@@ -152,7 +157,9 @@ def test_broken_plugin(plugin: Install, source: str, words: str) -> None:
         registry.load("acme")
     assert "hunter22" not in caught.value.message
     assert caught.value.__cause__ is None
-    assert UNCLEAR == told(registry.run(request("acme")))
+    report = registry.run(request("acme"))
+    assert UNCLEAR == told(report)
+    assert report.message == f"{caught.value.message}: {caught.value.hint}"
     assert registry.load("paypal_payflow") is not None
 
 
@@ -163,6 +170,8 @@ def test_broken_plugin(plugin: Install, source: str, words: str) -> None:
         ("raise ValueError(str(request.credentials.reveal()))", "failed with ValueError"),
         ("raise TimeoutError('x')", "failed with TimeoutError"),
         ("sys.exit(3)", "failed with SystemExit"),
+        ("raise asyncio.CancelledError", "failed with CancelledError"),
+        ("raise type('Panic', (BaseException,), {})", "failed with Panic"),
         ("return None", "returned no report"),
         ("return True", "returned no report"),
     ],
@@ -193,6 +202,14 @@ def test_deadline(plugin: Install, source: str) -> None:
     assert (Outcome.UNREACHABLE, CheckCode.TIMEOUT) == told(report)
     assert "within 0.3 s" in report.message
     assert time.monotonic() - began < 1
+
+
+def test_loading_deadline(tmp_path: Path, plugin: Install) -> None:
+    """A plugin that blocks while it is loaded is given up at the deadline, too."""
+    # A name of its own: a module that never comes to its end keeps its import locked.
+    install(tmp_path, "acme", "time.sleep(60)", package="slow-plugin")
+    report = registry.run(request("acme", timeout_s=0.3))
+    assert (Outcome.UNREACHABLE, CheckCode.TIMEOUT) == told(report)
 
 
 def test_exit(tmp_path: Path) -> None:
@@ -235,6 +252,32 @@ def test_side_by_side(plugin: Install) -> None:
     reports = registry.run_loop(ten())
     assert [True] * 10 == [report.success for report in reports]
     assert time.monotonic() - began < 2
+
+
+def test_cancelled(plugin: Install) -> None:
+    """Whoever stops a check from outside is obeyed: that is no fault of the check."""
+    plugin("acme", "async def check(request): await asyncio.sleep(60)")
+
+    async def stopped() -> bool:
+        task = asyncio.create_task(registry.run_async(request("acme")))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+        return task.cancelled()
+
+    assert registry.run_loop(stopped())
+
+
+def test_any_callable(plugin: Install) -> None:
+    """A check whose parameters cannot be known is taken as it is."""
+    plugin(
+        "acme",
+        "class Check:\n"
+        "    __signature__ = 'none'\n"
+        "    def __call__(self, request): return OK\n"
+        "check = Check()",
+    )
+    assert registry.run(request("acme")).success
 
 
 def test_redaction(plugin: Install) -> None:

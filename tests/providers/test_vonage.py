@@ -98,7 +98,7 @@ def test_private_key(key: str) -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        SAMPLES["vonage"].credentials["privateKey"],
+        pem(b"not a key"),
         pem(LONG_DER[:-1]),
         pem(SHORT_DER + b"x"),
         pem(b"\x30"),

@@ -9,6 +9,9 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -21,7 +24,12 @@ class Sample:
 _HEX32 = "0123456789abcdef" * 2
 _UUID_TAIL = "01234567-89ab-4def-8123-456789abcdef"
 _KLAVIYO = "pk_" + "0" * 34
-_PEM = "-----BEGIN " + "PRIVATE KEY-----\nbm90IGEga2V5\n-----END " + "PRIVATE KEY-----\n"
+# The same in every process, as the ids of tests are made of samples; a scalar that everybody can guess.
+_PEM = (
+    ec.derive_private_key(7, ec.SECP256R1())
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    .decode()
+)
 
 
 def _aws(settings: dict[str, Any], **credentials: Any) -> Sample:

@@ -89,6 +89,11 @@ def provider_names(directory: Path | None = None) -> list[str]:
     return [path.stem for path in _seed_files(seeds_dir() if directory is None else directory)]
 
 
+def is_provider(name: str) -> bool:
+    """Whether it has the form of a provider key."""
+    return _PROVIDER.fullmatch(name) is not None
+
+
 def read_seeds(directory: Path | None = None) -> list[Seed]:
     """All definitions of a folder, by provider.
 
@@ -295,7 +300,7 @@ _REQUIRED = ("provider", "category", "name", "description", "credentialSchema")
 
 def _form(document: dict[str, Any], stem: str) -> Iterator[tuple[str, str]]:
     """Path and rule of everything in the file's first level that is wrong."""
-    if not _PROVIDER.fullmatch(stem):
+    if not is_provider(stem):
         yield "$.provider", "the file's name must be a provider key: a-z, 0-9 and _, a letter first"
     for key in _REQUIRED:
         if key not in document:

@@ -14,6 +14,7 @@ from typing import Any
 
 from avnz_int.definitions.formats import FORMATS, compile_pattern
 from avnz_int.definitions.loader import Problem, Seed
+from avnz_int.definitions.violation import NOUNS
 from avnz_int.model.enums import Category
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -32,22 +33,24 @@ _FIXED: Mapping[str, tuple[Any, str]] = {
     "additionalProperties": (False, "false"),
 }
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-_NOUNS = {
-    "string": "a string",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "an array",
-    "object": "an object",
-}
+_CHECK = "x-check"
+_CHECK_TEXTS = {"request", "permission"}
+_CHECK_RULE = 'must be {"request": what the connection test asks, "permission": the least that it needs}'
 
 Found = Iterator[tuple[str, str]]
 """Path and rule of each thing that is wrong."""
 
 
-def validate_definition(seed: Seed) -> list[Problem]:
-    """Every rule that the definition breaks, with its path; empty if it is fit to be used."""
+def validate_definition(seed: Seed, *, shipped: bool = False) -> list[Problem]:
+    """Every rule that the definition breaks, with its path; empty if it is fit to be used.
+
+    Args:
+        seed: the definition.
+        shipped: it is one of ours, which also have to say what the connection test does.
+    """
     found = list(_availability(seed))
+    if shipped and _CHECK not in seed.credential_schema:
+        found.append((f"$.credentialSchema.{_CHECK}", f"is missing: {_CHECK_RULE}"))
     found += _schema("$.credentialSchema", seed.credential_schema, settings=False)
     if seed.settings_schema is not None:
         found += _schema("$.settingsSchema", seed.settings_schema, settings=True)
@@ -86,7 +89,9 @@ def _schema(where: str, schema: Mapping[str, Any], *, settings: bool) -> Found:
         yield f"{where}.properties", "must be an object of properties"
         return
     for key, value in schema.items():
-        if key not in _FIXED and key != "properties":
+        if key == _CHECK and not settings:
+            yield from _told(f"{where}.{key}", value)
+        elif key not in _FIXED and key != "properties":
             judge = _OBJECT_KEYWORDS.get(key, _no_keyword)
             yield from judge(f"{where}.{key}", value, properties)
     earlier: list[str] = []
@@ -113,6 +118,15 @@ def _property(path: str, name: str, field: Any, earlier: list[str], *, settings:
 
 def _no_keyword(where: str, _: Any, __: Mapping[str, Any]) -> Found:
     yield where, "is not a keyword that definitions use"
+
+
+def _told(where: str, value: Any) -> Found:
+    if not isinstance(value, dict) or set(value) != _CHECK_TEXTS:
+        yield where, _CHECK_RULE
+        return
+    for key, text in value.items():
+        if not isinstance(text, str) or not text.strip() or not text.isprintable():
+            yield f"{where}.{key}", "must be a line of text"
 
 
 def _names_of(where: str, value: Any, properties: Mapping[str, Any]) -> Found:
@@ -208,8 +222,8 @@ def _positive(value: Any) -> bool:
 def _field(path: str, field: Mapping[str, Any]) -> Found:
     """What holds for a property and for what an array or object holds."""
     kind = field.get("type")
-    if not isinstance(kind, str) or kind not in _NOUNS:
-        yield f"{path}.type", "must be one of " + ", ".join(_NOUNS)
+    if not isinstance(kind, str) or kind not in NOUNS:
+        yield f"{path}.type", "must be one of " + ", ".join(NOUNS)
         return
     sound = True
     for key, value in field.items():
@@ -233,7 +247,7 @@ def _keyword(key: str, value: Any, kind: str) -> str | None:
         return "is not a keyword that definitions use"
     kinds, judge = _FIELD_KEYWORDS[key]
     if kinds and kind not in kinds:
-        return f"has no effect on {_NOUNS[kind]}"
+        return f"has no effect on {NOUNS[kind]}"
     return judge(value)
 
 

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Field",
+    "Tested",
     "Violation",
     "coerce",
     "destination_fields",
     "question_order",
     "require_valid",
     "secret_fields",
+    "tested",
     "validate_definition",
     "violations",
     "with_defaults",
@@ -65,6 +67,19 @@ class Field:
     enum: tuple[str, ...] | None
     type: str
     pattern: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What a definition says of its connection test.
+
+    Attributes:
+        request: what the test asks the provider.
+        permission: the least that the credentials need for it.
+    """
+
+    request: str
+    permission: str
 
 
 def violations(schema: Schema | None, value: Any) -> list[Violation]:
@@ -127,6 +142,12 @@ def question_order(schema: Schema | None) -> tuple[Field, ...]:
         )
         for name, field in _properties(schema)
     )
+
+
+def tested(credential_schema: Schema) -> Tested | None:
+    """What the definition says of its connection test; a third party's may say nothing."""
+    told = credential_schema.get("x-check")
+    return None if told is None else Tested(told["request"], told["permission"])
 
 
 def with_defaults(settings_schema: Schema | None, settings: Mapping[str, Any] | None) -> dict[str, Any]:

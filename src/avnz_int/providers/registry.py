@@ -10,11 +10,13 @@ import importlib
 import importlib.util
 import inspect
 import re
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from avnz_int.errors import UnavailableError
 from avnz_int.model.enums import CheckCode, Outcome
@@ -22,9 +24,15 @@ from avnz_int.model.secret import redact
 from avnz_int.providers.contract import Check, CheckReport, CheckRequest
 from avnz_int.providers.endpoints import check_endpoint
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 ENTRY_POINTS = "avnz_int.providers"
+"""The group of entry points in which other packages offer providers."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_NO_PROVIDERS = frozenset({"contract", "endpoints", "registry"})
+_NO_PROVIDERS = frozenset({"contract", "endpoints", "registry", "web"})
+_HINT = "update or uninstall it; the other providers are not affected"
 # A value this short is no secret that could be told from other text, and cutting it garbles every sentence.
 _REDACT_FROM = 4
 
@@ -39,13 +47,10 @@ def load(provider: str) -> Check | None:
     """
     if not _NAME.fullmatch(provider) or provider in _NO_PROVIDERS:
         return None
-    name = f"{__package__}.{provider}"
-    if importlib.util.find_spec(name) is not None:
+    if _is_ours(provider):
+        name = f"{__package__}.{provider}"
         return _check_of(lambda: importlib.import_module(name), f"the provider module {name}")
-    # Costs some 20 ms, and every provider of ours is found without it.
-    from importlib.metadata import entry_points  # noqa: PLC0415
-
-    found = tuple(entry_points(group=ENTRY_POINTS, name=provider))
+    found = _offers(provider, tuple(sys.path))
     if not found:
         return None
     packages = ", ".join(sorted(point.dist.name if point.dist else "an unknown package" for point in found))
@@ -55,6 +60,19 @@ def load(provider: str) -> Check | None:
             hint="uninstall all but one of them",
         )
     return _check_of(found[0].load, f"the plugin for the provider {provider} (from {packages})")
+
+
+def _is_ours(provider: str) -> bool:
+    return importlib.util.find_spec(f"{__package__}.{provider}") is not None
+
+
+@lru_cache(maxsize=64)
+def _offers(provider: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """The entry points of this name; kept for as long as `sys.path` stays, as many rows ask for the same."""
+    # Costs some 40 ms, and every provider of ours is found without it.
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    return tuple(entry_points(group=ENTRY_POINTS, name=provider))
 
 
 def run(request: CheckRequest) -> CheckReport:
@@ -74,17 +92,7 @@ async def run_async(request: CheckRequest) -> CheckReport:
     """
     if request.endpoint is not None:
         check_endpoint(request.endpoint)
-    try:
-        check = load(request.provider)
-    except UnavailableError as error:
-        return CheckReport(Outcome.UNREACHABLE, CheckCode.UNEXPECTED_REPLY, error.message)
-    if check is None:
-        return CheckReport(
-            Outcome.UNSUPPORTED,
-            CheckCode.UNSUPPORTED,
-            f"there is no connection test for {request.provider} yet: its credentials stay unverified",
-        )
-    return _redacted(await _within_deadline(check, request), request)
+    return _redacted(await _within_deadline(request), request)
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
@@ -117,33 +125,74 @@ class _DaemonThreads(ThreadPoolExecutor):
 
 
 def _check_of(load_it: Callable[[], Any], what: str) -> Check:
-    hint = "update or uninstall it; the other providers are not affected"
     try:
         loaded = load_it()
-    except (Exception, SystemExit) as exc:  # noqa: BLE001  # whatever a stranger's module does at import
-        raise UnavailableError(f"{what} does not load: {type(exc).__name__}", hint=hint) from None
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as exc:  # noqa: BLE001  # whatever a stranger's module does at import
+        raise UnavailableError(f"{what} does not load: {type(exc).__name__}", hint=_HINT) from None
     check = getattr(loaded, "check", None) if inspect.ismodule(loaded) else loaded
     if not callable(check):
-        raise UnavailableError(f"{what} has no check(request)", hint=hint)
+        raise UnavailableError(f"{what} has no check(request)", hint=_HINT)
+    if not _takes_a_request(check):
+        raise UnavailableError(f"{what} has a check that does not take one request", hint=_HINT)
     return cast("Check", check)
 
 
-async def _within_deadline(check: Check, request: CheckRequest) -> CheckReport:
+def _takes_a_request(check: Callable[..., Any]) -> bool:
+    try:
+        signature = inspect.signature(check)
+    except (TypeError, ValueError):
+        # Written in C, for example: calling it will tell.
+        return True
+    try:
+        signature.bind(None)
+    except TypeError:
+        return False
+    return True
+
+
+async def _within_deadline(request: CheckRequest) -> CheckReport:
     try:
         async with asyncio.timeout(request.timeout_s) as deadline:
-            report: object = await _answer(check, request)
-    except (Exception, SystemExit) as exc:  # noqa: BLE001  # one broken check must not stop the others
+            check = await _loaded(request.provider)
+            report: object = check if isinstance(check, CheckReport) else await _answer(check, request)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as exc:
         if deadline.expired():
             return CheckReport(
                 Outcome.UNREACHABLE,
                 CheckCode.TIMEOUT,
                 f"{request.provider} gave no answer within {request.timeout_s:g} s: try again later",
             )
-        # Its text may repeat the request, credentials included: the type has to do.
+        task = asyncio.current_task()
+        if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        # One broken check must not stop the others. Its text may repeat the request, credentials included:
+        # the type has to do.
         return _broken(request, f"failed with {type(exc).__name__}")
     if not isinstance(report, CheckReport):
         return _broken(request, "returned no report")
     return report
+
+
+async def _loaded(provider: str) -> Check | CheckReport:
+    """The check, or the report of why there is none."""
+    try:
+        if _NAME.fullmatch(provider) and _is_ours(provider):
+            check = load(provider)
+        else:
+            # A stranger's module may block while it is imported.
+            check = await asyncio.get_running_loop().run_in_executor(_DaemonThreads(), load, provider)
+    except UnavailableError as error:
+        words = f"{error.message}: {error.hint}"
+        return CheckReport(Outcome.UNREACHABLE, CheckCode.UNEXPECTED_REPLY, words)
+    return check or CheckReport(
+        Outcome.UNSUPPORTED,
+        CheckCode.UNSUPPORTED,
+        f"there is no connection test for {provider} yet: its credentials stay unverified",
+    )
 
 
 async def _answer(check: Check, request: CheckRequest) -> object:

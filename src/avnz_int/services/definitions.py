@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from avnz_int import clock
 from avnz_int.crypto.cipher import destination_digest
 from avnz_int.db import clients, definitions, platform, rows
-from avnz_int.definitions import loader, schema
+from avnz_int.definitions import loader, plugins, schema
 from avnz_int.definitions.loader import Seed
 from avnz_int.errors import InUseError
 from avnz_int.model.actor import Actor, Target
@@ -19,6 +20,7 @@ from avnz_int.model.enums import Action, DefinitionStatus
 from avnz_int.model.inputs import Filter
 from avnz_int.model.views import DefinitionView, SeedReport
 from avnz_int.services import access, field_order, integrations
+from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work, Writing
 
 _TABLE = "IntegrationDefinition"
@@ -38,11 +40,30 @@ _SEEDED = (
 )
 
 
-class Definitions:
-    """Lists, shows and seeds definitions."""
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """Definitions as their seeds state them.
 
-    def __init__(self, work: Work) -> None:
+    Attributes:
+        sound: those that are fit to be used.
+        left_out: providers of installed plugins whose seeds are not; `prune` spares what they had before.
+    """
+
+    sound: list[Seed]
+    left_out: frozenset[str] = frozenset()
+
+
+class Definitions:
+    """Lists, shows and seeds definitions.
+
+    Args:
+        work: the database.
+        notify: told of plugins that are left out.
+    """
+
+    def __init__(self, work: Work, notify: Notify = lambda _: None) -> None:
         self._work = work
+        self._notify = notify
 
     def listing(
         self, actor: Actor, *, category: str | None = None, client_allowed: bool = False
@@ -72,7 +93,7 @@ class Definitions:
 
         Args:
             actor: an org_admin.
-            directory: other seeds than those shipped.
+            directory: other seeds than those shipped and those of plugins.
             prune: deprecate definitions that have no seed.
 
         Raises:
@@ -81,7 +102,7 @@ class Definitions:
         """
         with self._work.reading(actor, Action.DEFINITION_SEED):
             access.require_admin(actor, Action.DEFINITION_SEED)
-        seeds = valid_seeds(directory)
+        seeds = valid_seeds(directory, self._notify)
         with self._work.writing(actor, Action.DEFINITION_SEED, system=True) as work:
             return apply(work, seeds, prune=prune)
 
@@ -89,12 +110,16 @@ class Definitions:
         """What `seed` would change."""
         with self._work.reading(actor, Action.DEFINITION_READ) as work:
             access.require(actor, Action.DEFINITION_READ, *access.READERS)
-            seeds = valid_seeds(directory)
+            seeds = valid_seeds(directory, self._notify)
             return _compared(work.connection, seeds, prune=prune, act=lambda *_: None)
 
 
-def valid_seeds(directory: Path | None = None) -> list[Seed]:
-    """The seeds of a folder, all of them sound.
+def valid_seeds(directory: Path | None, notify: Notify) -> Seeds:
+    """The seeds of a folder; without one, those shipped and, as far as they are sound, those of plugins.
+
+    Args:
+        directory: the folder.
+        notify: told of each plugin that is left out.
 
     Raises:
         InvalidDefinitionError: names file, path and rule of everything that is wrong.
@@ -103,10 +128,19 @@ def valid_seeds(directory: Path | None = None) -> list[Seed]:
     problems = [problem for seed in seeds for problem in schema.validate_definition(seed)]
     if problems:
         raise loader.invalid_definitions(problems)
-    return seeds
+    if directory is not None:
+        return Seeds(seeds)
+    found = plugins.find()
+    for plugin in found:
+        if plugin.seed is None:
+            notify(plugin.refusal)
+    return Seeds(
+        seeds + [plugin.seed for plugin in found if plugin.seed is not None],
+        frozenset(plugin.provider for plugin in found if plugin.seed is None),
+    )
 
 
-def apply(work: Writing, seeds: list[Seed], *, prune: bool = False) -> SeedReport:
+def apply(work: Writing, seeds: Seeds, *, prune: bool = False) -> SeedReport:
     """Copy seeds into the open transaction, with an event for each definition that changed."""
 
     def act(row: rows.Row | None, values: dict[str, Any], provider: str) -> None:
@@ -127,14 +161,14 @@ def apply(work: Writing, seeds: list[Seed], *, prune: bool = False) -> SeedRepor
 
 def _compared(
     connection: Connection,
-    seeds: list[Seed],
+    seeds: Seeds,
     *,
     prune: bool,
     act: Callable[[rows.Row | None, dict[str, Any], str], None],
 ) -> SeedReport:
     report = SeedReport()
     stored = {row["provider"]: row for row in definitions.listing(connection)}
-    for seed in seeds:
+    for seed in seeds.sound:
         row = stored.pop(seed.provider, None)
         values = _values(seed)
         if row is not None and all(row[name] == values[name] for name in _SEEDED):
@@ -144,7 +178,7 @@ def _compared(
         act(row, values, seed.provider)
     if prune:
         for provider, row in sorted(stored.items()):
-            if row["status"] != DefinitionStatus.DEPRECATED:
+            if provider not in seeds.left_out and row["status"] != DefinitionStatus.DEPRECATED:
                 report.deprecated.append(provider)
                 act(row, {"status": DefinitionStatus.DEPRECATED.value}, provider)
     return report

@@ -26,7 +26,7 @@ from avnz_int.model.views import InitView
 from avnz_int.services import access, chain, definitions, integrations
 from avnz_int.services.keys import make_key
 from avnz_int.services.tenants import checked_slug
-from avnz_int.services.vault import Vault
+from avnz_int.services.vault import Notify, Vault
 from avnz_int.services.work import Work, Writing
 
 
@@ -35,10 +35,13 @@ class Setup:
 
     Args:
         database: opened with `create=True`.
+        vault: makes and loads the keys.
+        notify: told of plugins that are left out.
     """
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, notify: Notify = lambda _: None) -> None:
         self._database = database
+        self._notify = notify
         self._vault = vault
         self._work = Work(database, vault)
 
@@ -75,7 +78,7 @@ class Setup:
         _require_same(present, organization)
         slug = present or checked_slug(organization or "")
         shown = integrations.checked_name(name or slug)
-        sound = definitions.valid_seeds(seeds)
+        sound = definitions.valid_seeds(seeds, self._notify)
         self._require_keyring(present)
         before, after = migrate.upgrade(self._database)
         if present is None:

@@ -41,7 +41,7 @@ def show(
     ],
     form: Output = Format.TABLE,
 ) -> None:
-    """Show one definition: its fields, which are secret, which decide where secrets are sent."""
+    """Show one definition: fields, where to find each value, what is tested, the permission for it."""
     state = state_of(ctx)
 
     def table(view: Any) -> None:
@@ -55,6 +55,7 @@ def show(
         typer.echo(f"for {audience}; compliance: {', '.join(view.required_compliance) or 'none'}")
         _print_schema("credentials", view.credential_schema)
         _print_schema("settings", view.settings_schema)
+        _print_test(view.credential_schema)
 
     output.emit(state, form, state.services.definitions.show(state.actor, provider), table)
 
@@ -100,37 +101,63 @@ def validate(
     ] = None,
     form: Output = Format.TABLE,
 ) -> None:
-    """Check seed files (those shipped, if none is named); needs no database."""
+    """Check seed files (if none is named, those shipped and those of plugins); needs no database."""
+    state = state_of(ctx)
+    checked, problems = _validated(paths) if paths else _validated_all()
+    report = {"valid": not problems, "files": checked, "problems": problems}
+
+    def table(_: Any) -> None:
+        for problem in problems:
+            typer.echo(f"{problem['file']}: {problem['path'] or '/'}: {problem['rule']}")
+        typer.echo(f"{checked} files, {len(problems)} problems")
+
+    output.emit(state, form, report, table)
+    if problems:
+        raise InvalidInputError(
+            f"{len(problems)} problems in {checked} seed files", details={"problems": problems}
+        )
+
+
+def _validated(paths: list[Path], *, shipped: bool = False) -> tuple[int, list[dict[str, str]]]:
+    """How many seeds there are in these files and folders, and what is wrong with them."""
     from avnz_int.definitions import loader, schema  # noqa: PLC0415
 
-    state = state_of(ctx)
-    problems: list[dict[str, str]] = []
-    checked: list[str] = []
-    for path in paths or [loader.seeds_dir()]:
+    checked, problems = 0, []
+    for path in paths:
         files = sorted(path.glob("*.json")) if path.is_dir() else [path]
         if not files:
             raise InvalidInputError(f"{path} holds no seed (*.json)")
         for file in files:
-            checked.append(str(file))
+            checked += 1
             try:
-                found = schema.validate_definition(loader.read_seed(file))
+                found = schema.validate_definition(loader.read_seed(file), shipped=shipped)
                 problems += [problem.as_dict() for problem in found]
             except InvalidInputError as exc:
                 problems += exc.details.get("problems") or [
                     {"file": str(file), "path": "", "rule": exc.message}
                 ]
-    report = {"valid": not problems, "files": len(checked), "problems": problems}
+    return checked, problems
 
-    def table(_: Any) -> None:
-        for problem in problems:
-            typer.echo(f"{problem['file']}: {problem['path'] or '/'}: {problem['rule']}")
-        typer.echo(f"{len(checked)} files, {len(problems)} problems")
 
-    output.emit(state, form, report, table)
-    if problems:
-        raise InvalidInputError(
-            f"{len(problems)} problems in {len(checked)} seed files", details={"problems": problems}
-        )
+def _validated_all() -> tuple[int, list[dict[str, str]]]:
+    """As `_validated`, for the seeds that are shipped and those of plugins, whose modules are loaded."""
+    from avnz_int.definitions import loader  # noqa: PLC0415
+    from avnz_int.services import plugins  # noqa: PLC0415
+
+    checked, problems = _validated([loader.seeds_dir()], shipped=True)
+    found = plugins.examined()
+    problems += [problem.as_dict() for plugin in found for problem in plugin.problems]
+    return checked + sum(plugin.path is not None for plugin in found), problems
+
+
+def _print_test(credential_schema: dict[str, Any]) -> None:
+    from avnz_int.definitions import schema  # noqa: PLC0415
+
+    told = schema.tested(credential_schema)
+    if told is not None:
+        typer.echo("\nconnection test")
+        typer.echo(f"  {told.request}")
+        typer.echo(f"  needs: {told.permission}")
 
 
 def _print_schema(what: str, found: dict[str, Any] | None) -> None:
@@ -152,6 +179,8 @@ def _print_schema(what: str, found: dict[str, Any] | None) -> None:
             typer.echo(f"      {field.description}")
         if field.pattern:
             typer.echo(f"      pattern {field.pattern}")
+    if choices := (found or {}).get("anyOf"):
+        typer.echo(f"  give {', or '.join(' with '.join(choice['required']) for choice in choices)}")
 
 
 def register(root: typer.Typer) -> None:

@@ -1,0 +1,1 @@
+"""Acme Pay for avnz-int."""
