@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import bench_audit
 import bench_list
 import bench_seal
 import bench_startup
+import bench_sweep
 
 
 def main() -> None:
     """Print a table for each."""
-    for benchmark in (bench_startup, bench_list, bench_seal):
+    for benchmark in (bench_startup, bench_list, bench_seal, bench_sweep, bench_audit):
         benchmark.main()
 
 

@@ -70,6 +70,8 @@ def scene(command: Command) -> dict[str, Any]:
     found["test-several"] = told(command, "test", "acme/Main", "platform/paypal_payflow")
     found["rotate-key"] = told(command, "rotate-key")
     found["rotate-key-status"] = told(command, "rotate-key", "--status")
+    found["keyring-show"] = told(command, "keyring", "show")
+    found["keyring-prune"] = told(command, "keyring", "prune", "--yes")
     found["merchant-list"] = told(command, "merchant", "list")
     found["merchant-show"] = told(command, "merchant", "show", "acme/Main")
     found["tenant-list"] = told(command, "tenant", "list")

@@ -272,8 +272,6 @@ def test_file_url(url: str, path: str) -> None:
         "file:///a%00b",
         "file://[",
         "https://example.com/keyring.json",
-        "aws-secretsmanager://prod/keyring?region=eu-west-1",
-        "aws-kms://alias/x",
     ],
 )
 def test_other_url(url: str) -> None:

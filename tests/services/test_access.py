@@ -86,6 +86,8 @@ DEEDS: dict[str, Deed] = {
     "key status": Deed(lambda s, a: s.keys.status(a), _READERS),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
+    "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),
+    "audit follow": Deed(lambda s, a: next(s.audit.follow(a)), _READERS),
 }
 for _client, _read, _write, _every in (
     ("acme", _OWN_READ, _OWN_WRITE, _ALL),

@@ -160,7 +160,8 @@ def test_stale_value_not_written(services: Services, prepared_url: str) -> None:
     sealed = next(one for one in keys.SEALED if one.table.name == "ClientIntegration")
     stale = '{"old": "value"}' if isinstance(row["credentials"], str) else {"old": "value"}
     with services.database.write() as connection:
-        done = keys.put_resealed(connection, sealed, active, [(row["id"], stale, '{"new": "value"}')])
+        found = keys.sealed_values(connection, sealed, limit=1)[0]._replace(value=stale)
+        done = keys.put_resealed(connection, sealed, active, [keys.Fresh(found, '{"new": "value"}')])
         nothing = keys.put_resealed(connection, sealed, active, [])
 
     assert (0, 0) == (done, nothing)

@@ -68,7 +68,9 @@ def killed_again_and_again(services: Services, driver: Driver, url: str, stop: P
     writer.wait("wrote")
     dice = random.Random(rounds)
     for number in range(rounds):
-        rotation = driver.start("rotate", new_key=number % 3 == 0, batch_size=3)
+        # A worker outlives the rotation that started it, and works on beside the next one.
+        workers = 2 if number % 5 == 1 else 1
+        rotation = driver.start("rotate", new_key=number % 3 == 0, batch_size=3, workers=workers)
         time.sleep(dice.uniform(0.02, 0.25))
         rotation.kill()
         assert expected.items() <= opened(services).items()

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hmac
 import json
 import os
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from avnz_int import clock
 from avnz_int.crypto import jwe
+from avnz_int.crypto.cipher import Wrapper
 from avnz_int.errors import ConflictError, KeyMissingError, KeyringInvalidError
 from avnz_int.model.secret import Secret
 
@@ -47,13 +49,29 @@ class KeyInfo:
     """What may be shown of a master key.
 
     Attributes:
-        fingerprint: 16 hexadecimal digits; the same for the same key anywhere, and no way back to it.
+        fingerprint: 16 hexadecimal digits; the same for the same key anywhere, and no way back to it. None of
+            a key that is never seen.
     """
 
     key_id: str
     created_at: datetime
-    fingerprint: str
+    fingerprint: str | None
     active: bool
+
+
+class MasterKeys(Wrapper, Protocol):
+    """The master keys of one place, of which one is active, and wraps."""
+
+    @property
+    def active_kid(self) -> str:
+        """The id of the key that wraps."""
+
+    @property
+    def kids(self) -> Container[str]:
+        """The ids of those that can unwrap."""
+
+    def infos(self) -> tuple[KeyInfo, ...]:
+        """Id, age and fingerprint of each that is known, the active one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +159,13 @@ class Keyring:
             KeyMissingError: the master key it names is not in this keyring; the message names it.
             SealBrokenError: altered, or made for another `aad`.
         """
+        if isinstance(wrapped, Mapping) and isinstance(wrapped.get("kms"), str):
+            key_id = wrapped["kms"]
+            raise KeyMissingError(
+                f"the KMS key {key_id} wrapped it, which is no key of a keyring",
+                hint="name the KMS key with --keyring: aws-kms://KEY",
+                details={"masterKeyId": key_id},
+            )
         return Secret(jwe.open_with(lambda kid: AESGCM(self._find(kid).material.reveal()), wrapped, aad))
 
     def _find(self, kid: str) -> MasterKey:

@@ -1,4 +1,4 @@
-"""Where a keyring lives: a file that only its owner can read.
+"""Where master keys live: a file that only its owner can read, or a service of AWS.
 
 A source loads, creates and replaces a keyring as one atomic step each; what a keyring means, `keyring` knows.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
-from avnz_int.crypto.keyring import Keyring
+from avnz_int.crypto.keyring import Keyring, MasterKeys
 from avnz_int.errors import (
     ChangedMeanwhileError,
     ExistsError,
@@ -34,20 +34,20 @@ _LOCK_WAIT_S = 5.0
 _LOCK_RETRY_S = 0.02
 _LEFT_BEHIND_S = 60.0
 _FILE_URL_HINT = "write it as file:///absolute/path/keyring.json"
-_CLOUD_SCHEMES = ("aws-secretsmanager", "aws-kms")
+_URL_HINT = "write it as file:///path, aws-secretsmanager://SECRET or aws-kms://KEY"
 
 
 class KeySource(Protocol):
     """A place that keeps one keyring."""
 
-    def load(self) -> Keyring:
-        """The keyring.
+    def load(self) -> MasterKeys:
+        """The keyring; its own kind for a place that gives no key away.
 
         Raises:
             KeyMissingError: there is none.
             KeyringExposedError: others can read or change it.
             KeyringInvalidError: what is there is no keyring.
-            StorageError: the place cannot be read now.
+            UnavailableError: the place cannot be read now.
         """
 
     def create(self, keyring: Keyring) -> None:
@@ -55,7 +55,7 @@ class KeySource(Protocol):
 
         Raises:
             ExistsError: one is there already; it stays as it is.
-            StorageError: the place cannot be written now; nothing was.
+            UnavailableError: the place cannot be written now; nothing was.
         """
 
     def replace(self, old: Keyring, new: Keyring) -> None:
@@ -63,8 +63,9 @@ class KeySource(Protocol):
 
         Raises:
             KeyMissingError, KeyringExposedError, KeyringInvalidError: as `load`.
-            ChangedMeanwhileError: `old` is not what is there; it stays as it is.
-            StorageError: the place cannot be written now; the old one stands.
+            ChangedMeanwhileError: `old` is not what is there, and a merge is not possible; it stays as it is.
+            ConflictError: the keys of this place are not ours to change.
+            UnavailableError: the place cannot be written now; the old one stands.
         """
 
     def describe(self) -> str:
@@ -284,21 +285,28 @@ class FileKeySource:
 
 
 def key_source(url: str) -> KeySource:
-    """The source that a keyring URL names: `file:///path`, percent-encoded.
+    """The source that a keyring URL names; nothing is read or asked yet.
+
+    `file:///path`, `aws-secretsmanager://<secret id>[?region=]` or `aws-kms://<key id or alias>[?region=]`,
+    percent-encoded.
 
     Raises:
-        UsageError: the URL is not of that form.
+        UsageError: the URL is not of such a form.
     """
     try:
         parts = urlsplit(url)
     except ValueError:
         raise UsageError("the keyring's URL cannot be read", hint=_FILE_URL_HINT) from None
-    if parts.scheme in _CLOUD_SCHEMES:
-        raise UsageError(
-            f"this version reads file:// keyrings only, not {parts.scheme}://", hint=_FILE_URL_HINT
-        )
+    if parts.scheme == "aws-secretsmanager":
+        from avnz_int.crypto._secretsmanager import SecretKeySource  # noqa: PLC0415  # most keep a file
+
+        return SecretKeySource(url)
+    if parts.scheme == "aws-kms":
+        from avnz_int.crypto._kms import KmsKeySource  # noqa: PLC0415
+
+        return KmsKeySource(url)
     if parts.scheme != "file":
-        raise UsageError(f"no keyring can be at {url!r}", hint=_FILE_URL_HINT)
+        raise UsageError(f"no keyring can be at {url!r}", hint=_URL_HINT)
     path = unquote(parts.path, errors="surrogateescape")
     if parts.netloc or not path.startswith("/") or path.endswith("/"):
         raise UsageError(f"{url!r} does not name a file by its absolute path", hint=_FILE_URL_HINT)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Text, func, select, type_coerce, update
+from sqlalchemy import Connection, Select, Text, and_, false, func, or_, select, type_coerce, update
 
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
@@ -36,16 +36,28 @@ def events(connection: Connection, chain: str, *, until: int) -> Iterator[Row]:
     `occurredAt` is text, and on SQLite every column is as it is stored: somebody may have written there what
     is neither a time nor JSON, and that must not stop the reader.
     """
+    statement = _as_stored(connection).where(EVENT.c.chain == chain, EVENT.c.sequence <= until)
+    streamed = connection.execute(statement, execution_options={"stream_results": True, "yield_per": 1000})
+    names = tuple(streamed.keys())
+    for row in streamed:  # dicts: a mapping of SQLAlchemy's costs twice as much to look into
+        yield dict(zip(names, row, strict=True))
+
+
+def page(connection: Connection, chain: str, *, after: int, until: int, size: int) -> Sequence[Row]:
+    """The next events of a chain, at most `size`, as `events` gives them."""
+    statement = _as_stored(connection).where(
+        EVENT.c.chain == chain, EVENT.c.sequence > after, EVENT.c.sequence <= until
+    )
+    return [dict(row) for row in rows.every(connection, statement.limit(size))]
+
+
+def _as_stored(connection: Connection) -> Select[Any]:
     if connection.dialect.name == "sqlite":
         columns: list[Any] = [type_coerce(column, Text).label(column.name) for column in EVENT.c]
     else:
         moment = func.to_char(func.timezone("UTC", EVENT.c.occurredAt), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
         columns = [moment.label("occurredAt"), *(c for c in EVENT.c if c is not EVENT.c.occurredAt)]
-    statement = (
-        select(*columns).where(EVENT.c.chain == chain, EVENT.c.sequence <= until).order_by(EVENT.c.sequence)
-    )
-    streamed = connection.execute(statement, execution_options={"stream_results": True, "yield_per": 1000})
-    yield from cast("Iterator[Row]", streamed.mappings())
+    return select(*columns).order_by(EVENT.c.sequence)
 
 
 def count_beyond(connection: Connection, chain: str) -> int:
@@ -59,14 +71,31 @@ def count_beyond(connection: Connection, chain: str) -> int:
     return connection.scalar(statement) or 0
 
 
-def listing(connection: Connection, limits: EventFilter) -> Sequence[Row]:
-    """Events, oldest first; `limit` keeps the newest."""
+def listing(
+    connection: Connection,
+    limits: EventFilter,
+    *,
+    role: str | None = None,
+    outcome: str | None = None,
+    between: Mapping[str, tuple[int, int]] | None = None,
+) -> Sequence[Row]:
+    """Events, oldest first; `limit` keeps the newest.
+
+    Args:
+        connection: of the transaction.
+        limits: what they are limited to.
+        role: only of actors of this role.
+        outcome: only those that ended so.
+        between: chain -> (after this sequence number, up to this one); no other chain's.
+    """
     statement = select(EVENT).order_by(EVENT.c.occurredAt.desc(), EVENT.c.chain, EVENT.c.sequence.desc())
     for column, value in (
         (EVENT.c.actorId, limits.actor),
+        (EVENT.c.actorRole, role),
         (EVENT.c.action, limits.action),
         (EVENT.c.targetId, limits.target),
         (EVENT.c.clientId, limits.client_id),
+        (EVENT.c.outcome, outcome),
     ):
         if value is not None:
             statement = statement.where(column == value)
@@ -74,6 +103,12 @@ def listing(connection: Connection, limits: EventFilter) -> Sequence[Row]:
         statement = statement.where(EVENT.c.occurredAt >= limits.since)
     if limits.until is not None:
         statement = statement.where(EVENT.c.occurredAt <= limits.until)
+    if between is not None:
+        parts = [
+            and_(EVENT.c.chain == chain, EVENT.c.sequence > after, EVENT.c.sequence <= until)
+            for chain, (after, until) in between.items()
+        ]
+        statement = statement.where(or_(false(), *parts))
     if limits.limit is not None:
         statement = statement.limit(limits.limit)
     return rows.every(connection, statement)[::-1]

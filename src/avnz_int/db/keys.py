@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, MetaData, Table, bindparam, func, literal_column, select, text, update
+from sqlalchemy import Connection, MetaData, Table, func, select, text, update
 
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
@@ -101,6 +102,24 @@ def counts(connection: Connection) -> dict[str, int]:
     return total
 
 
+class Found(NamedTuple):
+    """A sealed value as it was read.
+
+    Attributes:
+        cursor: of its row: the rowid on SQLite, the id on PostgreSQL.
+        settings: of its row, as JSON text.
+        value: JSON text on SQLite, parsed on PostgreSQL.
+    """
+
+    cursor: Any
+    id: str
+    owner: str
+    provider: str
+    environment: str
+    settings: str | None
+    value: Any
+
+
 def on_older_keys(
     connection: Connection,
     sealed: SealedColumn,
@@ -109,46 +128,127 @@ def on_older_keys(
     after: Any,
     limit: int,
     lock: bool = False,
-) -> Sequence[Row]:
+) -> list[Found]:
     """A page of rows sealed by another key than the active one.
 
-    SQLite pages by rowid (four times as fast as by a random text id), PostgreSQL by id. The page cursor of
-    a row is its `cursor`.
-
-    `after` is the last cursor seen, None for the first page. `lock` holds the rows that nobody else holds and
-    leaves the others out (PostgreSQL; SQLite has one writer at a time anyway).
+    Args:
+        connection: an open transaction.
+        sealed: which column.
+        active_id: the active key.
+        after: the last cursor seen, None for the first page.
+        limit: rows of a page.
+        lock: hold the rows that nobody else holds, and leave the others out (PostgreSQL; SQLite has one
+            writer at a time anyway).
     """
-    table = sealed.table
-    sqlite = connection.dialect.name == "sqlite"
-    cursor: Any = literal_column("rowid") if sqlite else table.c.id
+    return _page(connection, sealed, "<> :active", {"active": active_id}, after=after, limit=limit, lock=lock)
+
+
+def sealed_values(
+    connection: Connection, sealed: SealedColumn, *, after: Any = None, limit: int
+) -> list[Found]:
+    """A page of all sealed values, whatever key stands beside them."""
+    return _page(connection, sealed, "IS NOT NULL", {}, after=after, limit=limit, lock=False)
+
+
+def _page(
+    connection: Connection,
+    sealed: SealedColumn,
+    condition: str,
+    values: dict[str, Any],
+    *,
+    after: Any,
+    limit: int,
+    lock: bool,
+) -> list[Found]:
+    # Plain text and tuples: of a rotation's time, columns' types and mappings took a tenth.
+    postgres = connection.dialect.name == "postgresql"
+    # SQLite by rowid: four times as fast as by a random text id.
+    cursor, settings = ("id", "CAST(settings AS text)") if postgres else ("rowid", "settings")
     statement = (
-        select(
-            cursor.label("cursor"),
-            table.c.id,
-            table.c[sealed.owner].label("owner"),
-            table.c.provider,
-            table.c.environment,
-            table.c.settings,
-            table.c[sealed.column].label("value"),
-            table.c[sealed.key_column].label("keyId"),
-        )
-        .where(table.c[sealed.key_column] != active_id)
-        .order_by(cursor)
-        .limit(limit)
-    )
-    if after is not None:
-        statement = statement.where(cursor > after)
-    if lock:
+        f'SELECT {cursor}, id, "{sealed.owner}", provider, environment, {settings}, "{sealed.column}"'  # noqa: S608  # names of ours
+        f' FROM "{sealed.table.name}" WHERE "{sealed.key_column}" {condition}'
+        f"{'' if after is None else f' AND {cursor} > :after'} ORDER BY {cursor} LIMIT :most"
         # NO KEY UPDATE: whoever only refers to a row (a foreign key) is not kept waiting.
-        statement = statement.with_for_update(of=table, skip_locked=True, key_share=True)
-    return rows.every(connection, statement)
+        f"{' FOR NO KEY UPDATE SKIP LOCKED' if lock and postgres else ''}"
+    )
+    bound = {**values, "most": limit} | ({} if after is None else {"after": after})
+    return [Found._make(row) for row in connection.execute(text(statement), bound)]
 
 
-def ids_on_older_keys(connection: Connection, sealed: SealedColumn, active_id: str) -> set[str]:
+def older_ids(connection: Connection, sealed: SealedColumn, active_id: str) -> set[str]:
     """Ids of the rows sealed by another key than the active one, whoever holds them."""
     return set(
         connection.scalars(select(sealed.table.c.id).where(sealed.table.c[sealed.key_column] != active_id))
     )
+
+
+def require_active(connection: Connection, key_id: str) -> bool:
+    """Whether a key is active; if so its material is not erased before the transaction ends."""
+    statement = select(KEY.c.id).where(KEY.c.id == key_id, KEY.c.status == KeyStatus.ACTIVE.value)
+    return connection.scalar(statement.with_for_update(read=True, key_share=True)) is not None
+
+
+def give_back_seals(connection: Connection, key_id: str, seals: int) -> None:
+    """Uncount seals that were reserved and not made."""
+    connection.execute(update(KEY).where(KEY.c.id == key_id).values(sealCount=KEY.c.sealCount - seals))
+
+
+def hold_old(connection: Connection) -> list[Row]:
+    """The decrypt-only keys for credentials, oldest first, held: nobody seals by one until the end."""
+    statement = (
+        select(KEY)
+        .where(KEY.c.purpose == KeyPurpose.CREDENTIALS.value, KEY.c.status == KeyStatus.DECRYPT_ONLY.value)
+        .order_by(KEY.c.activatedAt, KEY.c.id)
+        .with_for_update()
+    )
+    return rows.every(connection, statement)
+
+
+def erase(connection: Connection, key_ids: Sequence[str], moment: datetime, actor_id: str) -> None:
+    """Take the material of keys away for good."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what was there is written over with zeros
+    values = {
+        "status": KeyStatus.RETIRED.value,
+        "wrappedKey": None,
+        "retiredAt": moment,
+        "updatedAt": moment,
+        "updatedBy": actor_id,
+    }
+    connection.execute(update(KEY).where(KEY.c.id.in_(key_ids)).values(**values))
+
+
+def scrub(connection: Connection) -> None:
+    """Take earlier versions of data keys out of the database's own files; outside any transaction."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+    connection.exec_driver_sql(f'VACUUM "{KEY.name}"')
+
+
+def definitions_state(connection: Connection) -> tuple[Any, ...]:
+    """Another value as soon as a definition was added, changed or removed."""
+    table = tables.metadata.tables["IntegrationDefinition"]
+    return tuple(connection.execute(select(func.count(), func.max(table.c.updatedAt))).one())
+
+
+def headers(connection: Connection, sealed: SealedColumn) -> list[tuple[str | None, int, str]]:
+    """Each protected header that stands in a column: as it is, how many values have it, and the id of one.
+
+    The header of a value that is no JSON object is None.
+    """
+    column = f'"{sealed.column}"'
+    if connection.dialect.name == "postgresql":
+        header = f"{column}->>'protected'"
+    else:
+        header = f"CASE WHEN json_valid({column}) THEN json_extract({column}, '$.protected') END"
+    statement = (
+        f'SELECT {header} AS header, count(*), min(id) FROM "{sealed.table.name}"'  # noqa: S608  # names of ours
+        f" WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 1"
+    )
+    found = connection.execute(text(statement))
+    return [(one if isinstance(one, str) else None, count, example) for one, count, example in found]
 
 
 def hold(connection: Connection) -> None:
@@ -157,37 +257,38 @@ def hold(connection: Connection) -> None:
         connection.execute(text(f'LOCK TABLE "{KEY.name}" IN SHARE ROW EXCLUSIVE MODE'))
 
 
-def put_resealed(
-    connection: Connection, sealed: SealedColumn, active_id: str, batch: Sequence[tuple[str, Any, str]]
-) -> int:
-    """Write re-sealed values where the old ciphertext still stands; how many did.
+class Fresh(NamedTuple):
+    """A value as it was read, and what is to stand in its place, as JSON text."""
 
-    A member of the batch is (row id, value as it was read, new value).
-    """
+    found: Found
+    value: str
+
+
+def put_resealed(connection: Connection, sealed: SealedColumn, active_id: str, batch: Sequence[Fresh]) -> int:
+    """Write re-sealed values where the old ciphertext still stands; how many did."""
     if not batch:
         return 0
-    table = sealed.table
+    table, column = sealed.table.name, sealed.column
     if connection.dialect.name == "postgresql":
-        # One JSON text: as text[] for unnest, psycopg would escape every quote of every value, which took a
-        # third of a rotation's time (measured).
+        # Tag and nonce tell one ciphertext from every other: the whole of it need not travel. One JSON text:
+        # as text[] for unnest, psycopg would escape every quote of every value (a third of the time).
         members = ",".join(
-            f'{{"id":{json.dumps(row_id)},"old":{json.dumps(old)},"fresh":{fresh}}}'
-            for row_id, old, fresh in batch
+            f'{{"id":{json.dumps(found.id)},"tag":{json.dumps(found.value.get("tag"))},'
+            f'"iv":{json.dumps(found.value.get("iv"))},"fresh":{fresh}}}'
+            for found, fresh in batch
         )
-        statement_text = (
-            f'UPDATE "{table.name}" AS t SET "{sealed.column}" = n.fresh,'  # noqa: S608  # names of ours
-            f' "{sealed.key_column}" = :active'
-            " FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS n(id text, old jsonb, fresh jsonb)"
-            f' WHERE t.id = n.id AND t."{sealed.column}" = n.old'
+        statement = (
+            f'UPDATE "{table}" AS t SET "{column}" = n.fresh, "{sealed.key_column}" = :active'  # noqa: S608  # names of ours
+            " FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS n(id text, tag text, iv text, fresh jsonb)"
+            f" WHERE t.id = n.id AND t.\"{column}\"->>'tag' = n.tag AND t.\"{column}\"->>'iv' = n.iv"
         )
-        done = connection.execute(text(statement_text), {"active": active_id, "batch": f"[{members}]"})
-        return done.rowcount
+        return connection.execute(text(statement), {"active": active_id, "batch": f"[{members}]"}).rowcount
+    # By the driver: SQLAlchemy would build a dictionary for each row. By rowid: ids are random.
     statement = (
-        update(table)
-        .where(table.c.id == bindparam("row_id"), table.c[sealed.column] == bindparam("old"))
-        .values({sealed.column: bindparam("new"), sealed.key_column: active_id})
+        f'UPDATE "{table}" SET "{column}" = ?, "{sealed.key_column}" = ?'  # noqa: S608  # names of ours
+        f' WHERE rowid = ? AND id = ? AND "{column}" = ?'
     )
-    done = connection.execute(
-        statement, [{"row_id": row_id, "old": old, "new": new} for row_id, old, new in batch]
+    done = connection.exec_driver_sql(
+        statement, [(fresh, active_id, found.cursor, found.id, found.value) for found, fresh in batch]
     )
     return done.rowcount

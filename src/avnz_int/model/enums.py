@@ -138,6 +138,14 @@ class KeyStatus(StrEnum):
     RETIRED = "retired"
 
 
+class MasterKeyState(StrEnum):
+    """The `active` master key wraps, an `older` one unwraps, a `missing` one is needed and not there."""
+
+    ACTIVE = "active"
+    OLDER = "older"
+    MISSING = "missing"
+
+
 class AuditOutcome(StrEnum):
     """How the recorded deed ended."""
 
@@ -177,5 +185,10 @@ class Action(StrEnum):
     MERCHANT_READ = "merchant:read"
     KEY_CREATE = "key:create"
     KEY_ROTATE = "key:rotate"
+    KEY_RETIRE = "key:retire"
     KEY_READ = "key:read"
+    KEYRING_READ = "keyring:read"
+    KEYRING_MIGRATE = "keyring:migrate"
+    KEYRING_PRUNE = "keyring:prune"
     AUDIT_READ = "audit:read"
+    AUDIT_EXPORT = "audit:export"

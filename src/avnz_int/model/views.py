@@ -237,6 +237,35 @@ class RotationView:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyUse:
+    """A data key that a master key wrapped."""
+
+    id: str
+    purpose: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKeyView:
+    """One master key, never its material; what a keyring does not tell of it is None."""
+
+    id: str
+    state: str
+    created_at: datetime | None
+    age_days: int | None
+    fingerprint: str | None
+    data_keys: list[KeyUse]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringView:
+    """The master keys of a keyring, the active one first, then those that data keys need beside."""
+
+    keyring: str
+    keys: list[MasterKeyView]
+
+
+@dataclass(frozen=True, slots=True)
 class AuditView:
     """One audit event."""
 

@@ -6,7 +6,7 @@
 | platform integrations: read | yes | no | yes, credentials hidden | no |
 | client integrations: change, test | yes | yes | no | no |
 | client integrations: read | yes | yes | yes, credentials hidden | no |
-| audit trail: read | yes | no | yes | no |
+| audit trail: read, export | yes | no | yes | no |
 """
 
 from __future__ import annotations

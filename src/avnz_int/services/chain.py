@@ -8,8 +8,10 @@ database copied from SQLite to PostgreSQL still verifies.
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -95,3 +97,115 @@ def storable(value: Any) -> Any:
 
 def _clean(text: str) -> str:
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """What is wrong with a chain, and the number of the first event that shows it, if one does."""
+
+    sequence: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An event that a checkpoint remembers.
+
+    Attributes:
+        where: names the checkpoint, for people.
+    """
+
+    sequence: int
+    mac: str
+    where: str
+
+
+class Walk:
+    """Checks a chain event by event, first to last, and keeps nothing of them but the last MAC.
+
+    Args:
+        head: its AuditHead; events behind its `sequence` are not for this walk.
+        material: audit key id -> key.
+        mark: an event that must be there as it was.
+
+    Attributes:
+        name: of the chain.
+        end: the sequence number of its last event, 0 where that cannot be read.
+        count: events seen.
+        wrong: the first thing that is wrong.
+    """
+
+    def __init__(
+        self, head: Mapping[str, Any], material: Mapping[str, Secret[bytes]], mark: Mark | None = None
+    ) -> None:
+        self.name: str = head["chain"]
+        self.end = 0
+        self.count = 0
+        self.wrong: Bad | None = None
+        self._head_mac = head["mac"]
+        self._material = material
+        self._mark = mark
+        self._sequence = 0
+        self._previous = GENESIS
+        if isinstance(head["sequence"], int):
+            self.end = head["sequence"]
+        else:  # SQLite keeps any text there
+            self.wrong = Bad(None, f"the end (AuditHead) of the chain {self.name} was altered")
+
+    def feed(self, event: Mapping[str, Any]) -> None:
+        """Check the next event, as `db.audit` reads it."""
+        self.count += 1
+        if self.wrong is not None:
+            return
+        self._sequence += 1
+        at = self._sequence
+        if event["sequence"] != at:
+            self.wrong = Bad(at, f"event {at} of the chain {self.name} is missing")
+        elif event["previousMac"] != self._previous:
+            self.wrong = Bad(at, f"event {at} of the chain {self.name} does not follow the one before it")
+        else:
+            self.wrong = self._wrong_mac(event)
+        self._previous = event["mac"]
+        mark = self._mark
+        if self.wrong is None and mark is not None and at == mark.sequence and event["mac"] != mark.mac:
+            self.wrong = Bad(
+                at, f"event {at} of the chain {self.name} is another than {mark.where} holds: it was replaced"
+            )
+
+    @property
+    def last(self) -> tuple[str, int, str]:
+        """Chain, sequence number and MAC of the last event fed."""
+        return self.name, self._sequence, self._previous
+
+    def finish(self, beyond: int = 0) -> Bad | None:
+        """What is wrong, once every event up to the end was fed; `beyond` stand behind the end."""
+        last = self._sequence
+        if self.wrong is None:
+            mark = self._mark
+            if last < self.end:
+                self.wrong = Bad(last + 1, f"the chain {self.name} was cut off after event {last}")
+            elif beyond:
+                self.wrong = Bad(last + 1, f"the chain {self.name} was added to after event {last}")
+            elif self._head_mac != self._previous:
+                self.wrong = Bad(last or None, f"the end (AuditHead) of the chain {self.name} was altered")
+            elif mark is not None and last < mark.sequence:
+                self.wrong = Bad(
+                    last + 1,
+                    f"the chain {self.name} was cut off after event {last}: "
+                    f"{mark.where} holds event {mark.sequence}",
+                )
+        return self.wrong
+
+    def _wrong_mac(self, event: Mapping[str, Any]) -> Bad | None:
+        key = self._material.get(event["keyId"])
+        at = f"event {event['sequence']} of the chain {self.name}"
+        if key is None:
+            return Bad(event["sequence"], f"{at} names an audit key that is not here: {event['keyId']}")
+        try:
+            expected = event_mac(key, as_signed(event))
+        except (TypeError, ValueError, RecursionError):  # a BLOB on SQLite, text that is not JSON
+            expected = ""
+        # As bytes: of text, compare_digest takes only ASCII.
+        if not hmac.compare_digest(expected.encode(), str(event["mac"]).encode("utf-8", "replace")):
+            return Bad(event["sequence"], f"{at} was altered")
+        return None

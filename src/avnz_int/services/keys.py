@@ -8,19 +8,23 @@ Readers and writers are never stopped; `updatedAt` stays.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from avnz_int import clock
 from avnz_int.crypto import cipher as crypto
 from avnz_int.db import keys, rows
-from avnz_int.errors import ChangedMeanwhileError, SealBrokenError
+from avnz_int.errors import ChangedMeanwhileError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, KeyPurpose, KeyStatus
 from avnz_int.model.secret import Secret
 from avnz_int.model.views import RotationView
 from avnz_int.services import access
-from avnz_int.services.resealing import BATCH, UNREADABLE, Progress, Resealer
+from avnz_int.services.keyrings import openable, rewrap
+from avnz_int.services.reseal_workers import Workers
+from avnz_int.services.resealing import BATCH, Progress, Resealer
+from avnz_int.services.retiring import Retirer
 from avnz_int.services.vault import Notify, Vault
 from avnz_int.services.work import Work, Writing
 
@@ -50,6 +54,7 @@ class Keys:
         new_key: bool = False,
         resume: bool = False,
         batch_size: int = BATCH,
+        workers: int = 1,
         on_batch: Callable[[Progress], None] = lambda _: None,
     ) -> RotationView:
         """The state after every readable row was sealed by the active key.
@@ -59,16 +64,56 @@ class Keys:
             new_key: make a new key even if a rotation is under way.
             resume: never make one.
             batch_size: rows of one transaction.
+            workers: processes that share the rows; SQLite has one writer at a time, so there it is one.
             on_batch: told after each batch.
         """
+        if workers > 1 and self._work.database.is_sqlite:
+            self._notify("SQLite has one writer at a time: one worker does it all")
+            workers = 1
         self._begin(actor, new_key=new_key, resume=resume)
-        resealed = self._resealer.run(batch_size, on_batch)
+        with Workers(self._work, workers - 1, batch_size, self._notify) as others:
+            resealed = self._resealer.run(batch_size, on_batch, others.resealed)
+        resealed += others.resealed()
         with self._work.writing(actor, Action.KEY_ROTATE) as work:
             readable, unreadable = self._resealer.older(work.connection)
             view = self._view(work.connection, resealed=resealed, pending=readable, unreadable=unreadable)
             work.target = Target(_TABLE, view.active_key_id)
             work.record({"resealed": view.resealed, "pending": readable, "unreadable": unreadable})
         return view
+
+    def preview(self, actor: Actor, *, new_key: bool = False, resume: bool = False) -> RotationView:
+        """What `rotate` would do: `pending` are the values that it would seal anew. Nothing is changed."""
+        with self._work.reading(actor, Action.KEY_READ) as work:
+            access.require_admin(actor, Action.KEY_READ)
+            if new_key or not (resume or self._resealer.any_readable(work.connection)):
+                readable, unreadable = self._resealer.every(work.connection)
+                self._notify(
+                    f"a new key would be made, and {readable} values sealed by it; nothing was changed"
+                )
+            else:
+                readable, unreadable = self._resealer.older(work.connection)
+                self._notify(f"{readable} values would be sealed by the active key; nothing was changed")
+            return self._view(work.connection, resealed=0, pending=readable, unreadable=unreadable)
+
+    def retire(self, actor: Actor, *, grace_days: int = 0, dry_run: bool = False) -> RotationView:
+        """The state after the material of every older key for credentials that nothing needs was erased.
+
+        Args:
+            actor: an org_admin.
+            grace_days: keep keys that sealed within so many days. A backup of the whole database carries its
+                own keys; this is for who puts single rows of a backup back.
+            dry_run: tell which, and change nothing.
+
+        Raises:
+            InUseError: something needs one of them; that one stays, the others are erased.
+        """
+        retirer = Retirer(self._work, self._notify)
+        grace = timedelta(days=grace_days)
+        if dry_run:
+            retirer.preview(actor, grace=grace)
+        else:
+            retirer.retire(actor, grace=grace)
+        return self.status(actor)
 
     def rotate_purpose(self, actor: Actor, purpose: KeyPurpose) -> RotationView:
         """The state after a new key took over; for credentials that is `rotate`.
@@ -93,58 +138,14 @@ class Keys:
             access.require_admin(actor, Action.KEY_ROTATE)
             self._vault.forget_keyring()
             # All are opened before the keyring is touched.
-            held = self._openable_keys(work.connection)
-            keyring = self._vault.keyring
-            if all(crypto.master_key_id(row["wrappedKey"]) == keyring.active_kid for row in held):
-                self._vault.source.replace(keyring, keyring.with_new_key())
-                self._vault.forget_keyring()
-            else:
-                self._notify("a rotation of the master key was under way: it goes on")
+            held = openable(work.connection, self._vault, self._notify)
+            self._vault.renew_keyring(crypto.master_key_id(row["wrappedKey"]) for row in held)
             for row in held:
-                self._rewrap(work, row, actor)
+                rewrap(work.connection, self._vault.keyring, row, self._vault.material(row), actor)
             work.target = Target(_TABLE)
             work.record({"masterKeyId": self._vault.keyring.active_kid, "dataKeys": len(held)})
             readable, unreadable = self._resealer.older(work.connection)
             return self._view(work.connection, resealed=0, pending=readable, unreadable=unreadable)
-
-    def _openable_keys(self, connection: Connection) -> list[rows.Row]:
-        """The data keys that open; an older one that does not is named and left as it is.
-
-        Raises:
-            KeyMissingError, SealBrokenError: an active one does not open.
-        """
-        opened = []
-        for row in keys.listing(connection):
-            if row["wrappedKey"] is None:
-                continue
-            try:
-                self._vault.material(row)
-            except UNREADABLE as exc:
-                if row["status"] == KeyStatus.ACTIVE:
-                    raise
-                self._notify(f"left as it is: {exc.message}")
-            else:
-                opened.append(row)
-        return opened
-
-    def _rewrap(self, work: Writing, row: rows.Row, actor: Actor) -> None:
-        bound = {
-            "key_id": row["id"],
-            "organization_id": row["organizationId"],
-            "purpose": row["purpose"],
-        }
-        keyring = self._vault.keyring
-        material = self._vault.material(row)
-        wrapped = crypto.wrap(keyring, material=material, **bound)
-        if crypto.unwrap(keyring, wrapped, **bound) != material:
-            raise SealBrokenError(f"data key {row['id']} did not open after it was wrapped anew")
-        values = {
-            "wrappedKey": wrapped,
-            "masterKeyId": keyring.active_kid,
-            "updatedAt": clock.now(),
-            "updatedBy": actor.id,
-        }
-        rows.change(work.connection, keys.KEY, row["id"], values)
 
     def _begin(self, actor: Actor, *, new_key: bool, resume: bool) -> None:
         with self._work.writing(actor, Action.KEY_ROTATE) as work:
@@ -197,7 +198,7 @@ def make_key(
         "organizationId": organization_id,
         "purpose": purpose.value,
         "wrappedKey": wrapped,
-        "masterKeyId": vault.keyring.active_kid,
+        "masterKeyId": crypto.master_key_id(wrapped),
         "status": KeyStatus.ACTIVE.value,
         "sealCount": 0,
         "activatedAt": moment,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
 
 from avnz_int.crypto import cipher as crypto
 from avnz_int.crypto.cipher import Cipher, DataKeys, Place
-from avnz_int.crypto.keyring import Keyring
+from avnz_int.crypto.keyring import Keyring, MasterKeys
 from avnz_int.crypto.keysources import KeySource
 from avnz_int.db import keys
 from avnz_int.errors import ChangedMeanwhileError, ConflictError, KeyMissingError, SealBrokenError
@@ -34,12 +34,12 @@ class Vault:
     def __init__(self, source: KeySource, notify: Notify) -> None:
         self.source = source
         self._notify = notify
-        self._keyring: Keyring | None = None
+        self._keyring: MasterKeys | None = None
         self._opened: dict[str, Secret[bytes]] = {}
         self._cipher: tuple[tuple[tuple[str, str], ...], Cipher] | None = None
 
     @property
-    def keyring(self) -> Keyring:
+    def keyring(self) -> MasterKeys:
         """The master keys; raises what `KeySource.load` raises."""
         if self._keyring is None:
             self._keyring = self.source.load()
@@ -48,6 +48,23 @@ class Vault:
     def forget_keyring(self) -> None:
         """Read the keyring anew on next use."""
         self._keyring = None
+
+    def renew_keyring(self, used: Iterable[str]) -> None:
+        """Make a new master key the active one, unless it is there already and does not wrap everything yet.
+
+        KMS makes its keys itself: the one that the alias names now is the newest.
+
+        Args:
+            used: the ids of the master keys that wrap data keys now.
+        """
+        keyring = self.keyring
+        if not isinstance(keyring, Keyring):
+            return
+        if set(used) <= {keyring.active_kid}:
+            self.source.replace(keyring, keyring.with_new_key())
+            self.forget_keyring()
+        else:
+            self._notify("a rotation of the master key was under way: it goes on")
 
     def material(self, row: Mapping[str, Any]) -> Secret[bytes]:
         """The 32 bytes of a DataKey row.
@@ -129,7 +146,7 @@ class Vault:
             self._notify(f"data key {key_id} has sealed {total} times; run avnz-int rotate-key soon")
 
 
-def _unwrapped(keyring: Keyring, row: Mapping[str, Any]) -> Secret[bytes]:
+def _unwrapped(keyring: MasterKeys, row: Mapping[str, Any]) -> Secret[bytes]:
     return crypto.unwrap(
         keyring,
         row["wrappedKey"],

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from avnz_int import clock
-from avnz_int.db import audit, rows, tenants
+from avnz_int.db import audit, keys, rows, tenants
 from avnz_int.db.engine import Database
 from avnz_int.errors import (
     AuditBrokenError,
@@ -27,7 +27,7 @@ from avnz_int.errors import (
     SealBrokenError,
 )
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, AuditOutcome
+from avnz_int.model.enums import Action, AuditOutcome, KeyPurpose, KeyStatus
 from avnz_int.model.secret import Secret
 from avnz_int.services import chain
 from avnz_int.services.vault import Vault
@@ -135,6 +135,7 @@ class Work:
     def __init__(self, database: Database, vault: Vault) -> None:
         self.database = database
         self.vault = vault
+        self._keys_are_open = False
 
     @contextlib.contextmanager
     def reading(self, actor: Actor, action: Action, target: Target | None = None) -> Iterator[Reading]:
@@ -161,6 +162,7 @@ class Work:
             system: record in the chain of events that belong to no organization.
         """
         work: Writing | None = None
+        self._open_keys()
         try:
             with self.database.write() as connection:
                 organization = _organization(connection, self.database)
@@ -178,6 +180,20 @@ class Work:
         except (*_DENIALS, *_FAILURES) as exc:
             self._record_refusal(actor, action, work.target if work else target, exc)
             raise
+
+    def _open_keys(self) -> None:
+        """Open the active data keys before the first write: no key service is asked while locks are held."""
+        if self._keys_are_open:
+            return
+        self._keys_are_open = True
+        # What fails here fails again where the key is needed, and is told there.
+        with contextlib.suppress(AvnzError):
+            with self.database.read() as connection:
+                held = keys.listing(connection)
+            needed = {KeyPurpose.AUDIT.value, KeyPurpose.CREDENTIALS.value}
+            for row in held:
+                if row["status"] == KeyStatus.ACTIVE.value and row["purpose"] in needed:
+                    self.vault.material(row)
 
     def refused(self, actor: Actor, action: Action, target: Target | None, exc: AvnzError) -> None:
         """Record a refusal that happened outside any transaction."""

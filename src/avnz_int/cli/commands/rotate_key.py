@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from avnz_int.cli import output
-from avnz_int.cli.state import Format, Output, State, state_of
+from avnz_int.cli.state import Format, Output, State, Yes, state_of
 from avnz_int.errors import UsageError
 from avnz_int.model.enums import KeyPurpose
 
@@ -29,49 +31,109 @@ def rotate_key(
         KeyPurpose, typer.Option("--purpose", help="Which data key.")
     ] = KeyPurpose.CREDENTIALS,
     status: Annotated[bool, typer.Option("--status", help="Change nothing; show where it stands.")] = False,
+    retire: Annotated[
+        bool, typer.Option("--retire", help="Erase the older keys for credentials that nothing needs.")
+    ] = False,
+    grace: Annotated[
+        int,
+        typer.Option(
+            "--grace", metavar="DAYS", min=0, max=36500, help="With --retire: spare keys in use since then."
+        ),
+    ] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
+    ] = False,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", metavar="N", min=1, max=64, help="Processes that share it (PostgreSQL)."),
+    ] = 1,
     batch_size: Annotated[
         int, typer.Option("--batch-size", metavar="N", min=1, max=100000, help="Rows of one transaction.")
-    ] = 500,
+    ] = 1000,
+    yes: Yes = False,
     form: Output = Format.TABLE,
 ) -> None:
     """Make a new data key and seal every stored credential by it.
 
-    Safe to interrupt and to run again. Exit 8 where a row does not open, after the rest is done.
+    Safe to interrupt, to run again, and to run on several machines at once. Exit 8 where a row does not open,
+    after the rest is done.
     """
     state = state_of(ctx)
-    if sum((new_key, resume, master, status)) > 1:
-        raise UsageError("--new-key, --resume, --master and --status exclude each other")
-    if purpose is not KeyPurpose.CREDENTIALS and (new_key or resume or master):
-        raise UsageError(f"--purpose {purpose} makes a new key; it takes none of the other options")
+    _require_one(purpose, new_key, resume, master, retire, status=status)
+    if grace and not retire:
+        raise UsageError("--grace belongs to --retire")
     keys = state.services.keys
-    if status:
+    if retire:
+        view = _retire(state, grace=grace, dry_run=dry_run, yes=yes)
+    elif status:
         view = keys.status(state.actor)
+    elif dry_run:
+        view = _preview(state, purpose, new_key=new_key, resume=resume, master=master)
     elif master:
         view = keys.rotate_master(state.actor)
     elif purpose is not KeyPurpose.CREDENTIALS:
         view = keys.rotate_purpose(state.actor, purpose)
     else:
-        view = _rotate(state, new_key=new_key, resume=resume, batch_size=batch_size)
+        with _progress() as on_batch:
+            view = keys.rotate(
+                state.actor,
+                new_key=new_key,
+                resume=resume,
+                batch_size=batch_size,
+                workers=workers,
+                on_batch=on_batch,
+            )
     output.emit(state, form, view)
     if view.unreadable:
         state.notify(f"{view.unreadable} stored credentials do not open; they keep their old key")
         raise typer.Exit(8)
 
 
-def _rotate(state: State, *, new_key: bool, resume: bool, batch_size: int) -> RotationView:
-    live = sys.stderr.isatty()
+def _require_one(purpose: KeyPurpose, *deeds: bool, status: bool) -> None:
+    if sum(deeds) + status > 1:
+        raise UsageError("--new-key, --resume, --master, --status and --retire exclude each other")
+    if purpose is not KeyPurpose.CREDENTIALS and any(deeds):
+        raise UsageError(f"--purpose {purpose} makes a new key; it takes none of the other options")
 
-    def on_batch(progress: Any) -> None:
-        if live:
-            sys.stderr.write(f"\r{progress.resealed} re-sealed")
-            sys.stderr.flush()
 
-    view = state.services.keys.rotate(
-        state.actor, new_key=new_key, resume=resume, batch_size=batch_size, on_batch=on_batch
-    )
-    if live:
-        sys.stderr.write("\r\x1b[K")
-    return view
+def _preview(state: State, purpose: KeyPurpose, *, new_key: bool, resume: bool, master: bool) -> RotationView:
+    keys = state.services.keys
+    if master or purpose is not KeyPurpose.CREDENTIALS:
+        what = "master key" if master else f"key for {purpose}"
+        state.notify(f"a new {what} would be made; nothing was changed")
+        return keys.status(state.actor)
+    return keys.preview(state.actor, new_key=new_key, resume=resume)
+
+
+def _retire(state: State, *, grace: int, dry_run: bool, yes: bool) -> RotationView:
+    if not dry_run:
+        from avnz_int.cli import prompts  # noqa: PLC0415
+
+        question = "Erase every older data key that nothing stored here needs? It cannot be undone."
+        prompts.confirm_or_refuse(question=question, interactive=state.interactive(), yes=yes)
+    return state.services.keys.retire(state.actor, grace_days=grace, dry_run=dry_run)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[Any], None]]:
+    """A bar with rate and time left on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415  # 48 ms that a script does not pay
+    from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed or 0:,.0f} rows/s")
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("sealing anew", total=None)
+        yield lambda progress: bar.update(
+            task, completed=progress.resealed + progress.unreadable, total=progress.total
+        )
 
 
 def register(root: typer.Typer) -> None:

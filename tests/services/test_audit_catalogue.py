@@ -1,0 +1,169 @@
+"""The catalogue of actions: each is recorded by a service, and stands in the README."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from avnz_int.errors import ForbiddenError, HiddenError
+from avnz_int.model.actor import Actor
+from avnz_int.model.enums import Action
+from avnz_int.model.inputs import Changes
+from avnz_int.wiring import Services
+from support.scenes import ADMIN, PAYFLOW, PRICE, SERVICE, SteeredGateway, admin_of, own, platform
+from support.services import make_services
+
+README = Path(__file__).parents[2] / "README.md"
+UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
+TABLE = re.compile(r"<!-- actions -->\n\n?((?:\|.*\n)*)")
+REFUSED = "reading it was refused"
+
+
+def _stranger(services: Services) -> Actor:
+    return admin_of(services, "acme")
+
+
+CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
+    Action.ORGANIZATION_CREATE: ("`init` made the organization", None),
+    Action.DATABASE_MIGRATE: ("`init` or `db upgrade` changed the database's schema", None),
+    Action.TENANT_CREATE: ("a client or company was added", lambda s: s.tenants.add(ADMIN, "new")),
+    Action.TENANT_RENAME: (
+        "a tenant's name was changed",
+        lambda s: s.tenants.rename(ADMIN, "new", name="New"),
+    ),
+    Action.TENANT_REMOVE: ("a client or company was removed", lambda s: s.tenants.remove(ADMIN, "new")),
+    Action.TENANT_READ: (REFUSED, lambda s: s.tenants.tree(SERVICE)),
+    Action.DEFINITION_SEED: ("definitions were created, updated or deprecated", None),
+    Action.DEFINITION_READ: (REFUSED, lambda s: s.definitions.compare(SERVICE)),
+    Action.PLATFORM_CREATE: ("a platform integration was added", platform),
+    Action.PLATFORM_READ: (REFUSED, lambda s: s.platform.listing(SERVICE)),
+    Action.PLATFORM_UPDATE: (
+        "a platform integration was changed",
+        lambda s: s.platform.update(ADMIN, PAYFLOW, Changes(name="Other")),
+    ),
+    Action.PLATFORM_DISABLE: (
+        "a platform integration was taken out of force",
+        lambda s: s.platform.disable(ADMIN, PAYFLOW),
+    ),
+    Action.PLATFORM_ENABLE: (
+        "a platform integration was put in force",
+        lambda s: s.platform.enable(ADMIN, PAYFLOW),
+    ),
+    Action.PLATFORM_TEST: (
+        "a platform integration's credentials were tested",
+        lambda s: s.checks.test(ADMIN, f"platform/{PAYFLOW}"),
+    ),
+    Action.PLATFORM_SHARE: (
+        "a platform integration was offered to clients, its price was changed, or the offer ended",
+        lambda s: s.sharing.share(ADMIN, PAYFLOW, PRICE),
+    ),
+    Action.PLATFORM_DELETE: (
+        "a platform integration was deleted",
+        lambda s: s.platform.delete(ADMIN, PAYFLOW),
+    ),
+    Action.CLIENT_CREATE: ("a client integration was added", own),
+    Action.CLIENT_READ: (REFUSED, lambda s: s.clients.listing(SERVICE)),
+    Action.CLIENT_UPDATE: (
+        "a client integration was changed",
+        lambda s: s.clients.update(ADMIN, "acme/Main", Changes(priority=1)),
+    ),
+    Action.CLIENT_DISABLE: (
+        "a client integration was taken out of force",
+        lambda s: s.clients.disable(ADMIN, "acme/Main"),
+    ),
+    Action.CLIENT_ENABLE: (
+        "a client integration was put in force",
+        lambda s: s.clients.enable(ADMIN, "acme/Main"),
+    ),
+    Action.CLIENT_SET_DEFAULT: (
+        "a client integration became the default of its category",
+        lambda s: s.clients.set_default(ADMIN, "acme/Main"),
+    ),
+    Action.CLIENT_TEST: (
+        "a client integration's credentials were tested",
+        lambda s: s.checks.test(ADMIN, "acme/Main"),
+    ),
+    Action.CREDENTIALS_READ: (
+        "credentials were opened: by `show`, a test, or an update that tests them; `purpose` says which",
+        lambda s: s.clients.show(ADMIN, "acme/Main"),
+    ),
+    Action.CLIENT_DELETE: (
+        "a client integration was deleted",
+        lambda s: s.clients.delete(ADMIN, "acme/Main"),
+    ),
+    Action.MERCHANT_READ: (
+        "another client's merchant accounts were asked for",
+        lambda s: s.merchants.listing(_stranger(s), client="globex"),
+    ),
+    Action.KEY_CREATE: ("a data key was made", lambda s: s.keys.rotate(ADMIN, new_key=True)),
+    Action.KEY_ROTATE: (
+        "rows were sealed by a new data key, or data keys wrapped by a new master key",
+        lambda s: s.keys.rotate_master(ADMIN),
+    ),
+    Action.KEY_RETIRE: (
+        "older data keys were erased, or a needed one was to be",
+        lambda s: s.keys.retire(SERVICE),
+    ),
+    Action.KEY_READ: (REFUSED, lambda s: s.keys.status(SERVICE)),
+    Action.KEYRING_READ: ("the master keys were shown", lambda s: s.keyrings.show(SERVICE)),
+    Action.KEYRING_MIGRATE: (
+        "data keys were wrapped by another keyring",
+        lambda s: s.keyrings.migrate(SERVICE, "file:///none"),
+    ),
+    Action.KEYRING_PRUNE: (
+        "master keys that nothing needs were removed",
+        lambda s: s.keyrings.prune(SERVICE, ["none"]),
+    ),
+    Action.AUDIT_READ: (REFUSED, lambda s: s.audit.listing(SERVICE)),
+    Action.AUDIT_EXPORT: ("the audit trail was exported", lambda s: s.audit.export(ADMIN)),
+}
+"""Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.
+
+A deed that is refused is recorded as any other, with the outcome `denied`.
+"""
+
+
+def recorded(services: Services) -> Counter[str]:
+    """How often each action stands in the trail."""
+    return Counter(event.action for event in services.audit.listing(ADMIN))
+
+
+def test_every_action(on_sqlite: str, keyring: Path, gateway: SteeredGateway) -> None:
+    """Every action is recorded by some service, and every service records one of them."""
+    services = make_services(on_sqlite, keyring, gateway.url)
+    before = recorded(services)
+    silent = []
+    for action, (_, deed) in CATALOGUE.items():
+        if deed is not None:
+            with suppress(ForbiddenError, HiddenError):
+                deed(services)
+        after = recorded(services)
+        if after[action] <= (0 if deed is None else before[action]):
+            silent.append(action.value)
+        before = after
+    services.close()
+
+    assert [] == silent
+    assert set(Action) == set(CATALOGUE)
+    assert set(before) <= {action.value for action in Action}
+
+
+def test_form() -> None:
+    """An action is `noun:verb`."""
+    assert [] == [action for action in Action if not re.fullmatch(r"[a-z]+:[a-z_]+", action)]
+
+
+def test_readme() -> None:
+    """The README's table of actions is the enum's."""
+    table = "| action | recorded when |\n|---|---|\n" + "".join(
+        f"| `{action}` | {CATALOGUE[action][0]} |\n" for action in Action
+    )
+    text = README.read_text()
+    if UPDATE:
+        README.write_text(TABLE.sub(lambda _: f"<!-- actions -->\n\n{table}", text))
+
+    assert table == (TABLE.search(README.read_text()) or [""] * 2)[1]
