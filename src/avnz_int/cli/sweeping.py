@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from avnz_int.cli import output
+from avnz_int.cli.printable import printable
 from avnz_int.cli.state import Format, State
-from avnz_int.errors import StorageError
+from avnz_int.errors import StorageError, UsageError
 from avnz_int.model.enums import Outcome
 from avnz_int.model.inputs import TestSelection
 
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "provider", "environment", "outcome", "code", "latency", "message")
 _REFUSED = {Outcome.REJECTED, Outcome.INVALID_CONFIG}
+_ELEMENTS: Mapping[Outcome, str | None] = {
+    Outcome.OK: None,
+    Outcome.REJECTED: "failure",
+    Outcome.INVALID_CONFIG: "failure",
+    Outcome.UNREACHABLE: "error",
+    Outcome.UNREADABLE: "error",
+    Outcome.UNSUPPORTED: "skipped",
+}
+"""What JUnit calls an outcome."""
 
 
 def run(
@@ -38,6 +48,8 @@ def run(
 
     What was done before Ctrl-C is recorded and printed.
     """
+    if junit is not None:
+        _require_writable(junit)
     sweep = state.services.sweep
     chosen = sweep.choose(state.actor, selection)
     views: list[CheckView] = []
@@ -57,11 +69,13 @@ def run(
                 on_result=on_result,
             )
     finally:
-        place = {one.row["id"]: number for number, one in enumerate(chosen)}
+        place = {one.id: number for number, one in enumerate(chosen)}
         views.sort(key=lambda view: place[view.id])
-        if junit is not None:
-            write_junit(junit, views)
-        output.emit_all(state, form, views, COLUMNS, empty="nothing to test")
+        try:
+            output.emit_all(state, form, views, COLUMNS, empty="nothing to test")
+        finally:
+            if junit is not None:
+                write_junit(junit, views, {one.id: one.ref for one in chosen})
     if code := exit_code([view.outcome for view in views], named=False):
         raise typer.Exit(code)
 
@@ -78,50 +92,78 @@ def exit_code(outcomes: Sequence[Outcome], *, named: bool) -> int:
     return 7 if Outcome.UNREACHABLE in outcomes else 0
 
 
-def write_junit(path: Path, views: Sequence[CheckView]) -> None:
-    """The results as JUnit XML, put in place in one step.
+def write_junit(path: Path, views: Sequence[CheckView], names: Mapping[str, str]) -> None:
+    """The results as JUnit XML; a regular file is put in place in one step.
 
     A refusal is a `failure`; what could not be reached or opened an `error`; what has no test is `skipped`.
+
+    Args:
+        path: the file; a pipe or a device is written to as it is.
+        views: the results.
+        names: id -> what people call the integration.
 
     Raises:
         StorageError: the file cannot be written.
     """
     from xml.etree import ElementTree as ET  # noqa: PLC0415  # writes only
 
-    failed = sum(view.outcome in _REFUSED for view in views)
-    errors = sum(view.outcome in {Outcome.UNREACHABLE, Outcome.UNREADABLE} for view in views)
-    skipped = sum(view.outcome is Outcome.UNSUPPORTED for view in views)
+    elements = [_ELEMENTS[view.outcome] for view in views]
     suite = ET.Element(
         "testsuite",
         name="avnz-int test",
         tests=str(len(views)),
-        failures=str(failed),
-        errors=str(errors),
-        skipped=str(skipped),
-        time=f"{sum(view.latency or 0 for view in views) / 1000:.3f}",
+        failures=str(elements.count("failure")),
+        errors=str(elements.count("error")),
+        skipped=str(elements.count("skipped")),
+        time=_seconds(sum(view.latency or 0 for view in views)),
     )
-    for view in views:
+    for view, element in zip(views, elements, strict=True):
         case = ET.SubElement(
             suite,
             "testcase",
-            classname=f"{view.provider}.{view.environment}",
-            name=view.id,
-            time=f"{(view.latency or 0) / 1000:.3f}",
+            # XML has no way to write most control characters.
+            classname=printable(f"{view.provider}.{view.environment}"),
+            name=printable(names[view.id]),
+            time=_seconds(view.latency or 0),
         )
-        if view.outcome in _REFUSED:
-            ET.SubElement(case, "failure", type=view.code, message=view.message)
-        elif view.outcome is Outcome.UNSUPPORTED:
-            ET.SubElement(case, "skipped", message=view.message)
-        elif view.outcome is not Outcome.OK:
-            ET.SubElement(case, "error", type=view.code, message=view.message)
+        if element:
+            ET.SubElement(case, element, type=view.code.value, message=printable(view.message))
     text = ET.tostring(suite, encoding="unicode")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    _put(path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds / 1000:.3f}"
+
+
+def _put(path: Path, text: str) -> None:
+    beside: Path | None = None
     try:
-        beside.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n', encoding="utf-8")
-        beside.replace(path)
+        # What a link leads to is replaced, not the link; /dev/stdout and the like are no files to replace.
+        place = path.resolve()
+        if place.exists() and not place.is_file():
+            place.write_text(text, encoding="utf-8")
+            return
+        beside = place.with_name(f".{place.name}.{os.getpid()}")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(place)
     except OSError as exc:
-        beside.unlink(missing_ok=True)
-        raise StorageError(f"--junit {path}: {exc.strerror}") from None
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+        hint = "the results stand on standard output; check the folder, its permissions and the disk's space"
+        raise StorageError(f"--junit {path}: {exc.strerror}", hint=hint) from None
+
+
+def _require_writable(path: Path) -> None:
+    """Nothing, if a file can be put there: better known before an hour of tests than after.
+
+    Raises:
+        UsageError: a folder, or no folder to put it in.
+    """
+    if path.is_dir():
+        raise UsageError(f"--junit {path} is a folder", hint="name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"--junit {path}: there is no folder {path.parent}", hint="make it, or name another")
 
 
 @contextlib.contextmanager

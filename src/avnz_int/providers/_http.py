@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import getproxies
 
 import httpx
 
@@ -69,6 +70,7 @@ LIMIT = 1024 * 1024
 _SHARE = 0.95
 # httpcore closes the socket of a TLS handshake that its own timeout ends, not of one that is cancelled.
 _CONNECT_SHARE = 0.9
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": f"avnz-int/{__version__}"}
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
@@ -97,6 +99,12 @@ class Api:
         self._base = target(request, base)
         self._guarded = guarded
         self._began = time.monotonic()
+
+    def at(self, base: str) -> Api:
+        """The provider's interface at another of its own hosts, for the same check and what is left of it."""
+        other = Api(self._request, self.who, base)
+        other._began = self._began
+        return other
 
     @property
     def host(self) -> str:
@@ -203,7 +211,7 @@ async def send(
     """
     left_s = max(0.0, request.timeout_s * _SHARE - spent_s)
     try:
-        client = _client(request, left_s, guarded=guarded and request.endpoint is None)
+        transport = _transport(request, guarded=guarded and request.endpoint is None)
     except OSError:
         return unreachable(
             CheckCode.TLS, f"{who}: the certificates that SSL_CERT_FILE or SSL_CERT_DIR name cannot be read"
@@ -217,12 +225,23 @@ async def send(
     try:
         if guarded and request.endpoint is None:
             _hosts.check_url(url, request.allow_hosts)
-        async with (
-            asyncio.timeout(left_s),
-            client,
-            client.stream(method, url, content=content, headers=headers) as response,
-        ):
-            body = await _body(response, limit)
+        # The deadline around the whole exchange does the rest: bytes that drip do not extend that one.
+        timeout = httpx.Timeout(None, connect=left_s * _CONNECT_SHARE)
+        async with asyncio.timeout(left_s), transport:
+            sent = httpx.Request(
+                method,
+                url,
+                headers={**_HEADERS, **(headers or {})},
+                content=content,
+                extensions={"timeout": timeout.as_dict()},
+            )
+            if not sent.url.host:
+                raise httpx.UnsupportedProtocol("the address has no host")
+            response = await transport.handle_async_request(sent)
+            try:
+                body = await _body(response, limit)
+            finally:
+                await response.aclose()
     except _hosts.RefusedHostError as exc:
         return _hosts.refused_report(exc, who=who, host=host_of(url))
     except (httpx.HTTPError, httpx.InvalidURL, BadReplyError, OSError, UnicodeError) as exc:
@@ -231,17 +250,29 @@ async def send(
     return Reply(response.status_code, named, body, elapsed_ms(began), who)
 
 
-def _client(request: CheckRequest, left_s: float, *, guarded: bool) -> httpx.AsyncClient:
+def _transport(request: CheckRequest, *, guarded: bool) -> httpx.AsyncBaseTransport:
+    """What sends one request, without redirects and cookies."""
     context = _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-    return httpx.AsyncClient(
-        verify=context,
-        transport=GuardedTransport(context, request.allow_hosts) if guarded else None,
-        trust_env=request.endpoint is None and not guarded,
-        follow_redirects=False,
-        # The deadline around the whole exchange does the rest: bytes that drip do not extend that one.
-        timeout=httpx.Timeout(None, connect=left_s * _CONNECT_SHARE),
-        headers={"User-Agent": f"avnz-int/{__version__}", "Accept-Encoding": "identity"},
-    )
+    if guarded:
+        return GuardedTransport(context, request.allow_hosts)
+    if request.endpoint is None and getproxies():
+        return _Proxied(context)
+    return httpx.AsyncHTTPTransport(verify=context, trust_env=False)
+
+
+class _Proxied(httpx.AsyncBaseTransport):
+    """A transport that goes by the proxies of the environment; httpx knows them in its client only."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._client = httpx.AsyncClient(verify=context, trust_env=True, follow_redirects=False)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The response, to be read and closed by the caller."""
+        return await self._client.send(request, stream=True)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
 
 
 @lru_cache(maxsize=4)

@@ -24,13 +24,14 @@ async def check(request: CheckRequest) -> CheckReport:
     headers = _http.bearer(_http.token(request, "apiKey"))
     if subuser := request.settings.get("onBehalfOf"):
         headers["On-Behalf-Of"] = subuser
-    reply = await _http.Api(request, _WHO, HOSTS[region]).get(_PATH, headers=headers)
+    api = _http.Api(request, _WHO, HOSTS[region])
+    reply = await api.get(_PATH, headers=headers)
     if reply.status == 200:
         return _read(reply)
     # Every refusal of SendGrid has this form; whatever else says 401 or 403 is not SendGrid.
     if not isinstance(reply.at("errors", 0, "message"), str):
         return reply.unexpected()
-    if reply.status == 401 and await _valid(_http.Api(request, _WHO, HOSTS[_OTHER[region]]), headers):
+    if reply.status == 401 and await _valid(api.at(HOSTS[_OTHER[region]]), headers):
         words = f"the API key is valid, but belongs to the other region: set region to {_OTHER[region]}"
         return reply.report(CheckCode.WRONG_HOST, words)
     if reply.status == 403 and "too many" in reply.text("errors", 0, "message").lower():

@@ -1,24 +1,22 @@
 """`test --all`: many connection tests at once, each integration once, whatever one of them does.
 
-Checks run on one event loop (those that block, in threads). The database is used by one thread of its own, in
-batches: credentials are opened a batch ahead of the checks, results are written while others still wait. What
-was found before an interruption is kept.
+Checks run on one event loop (those that block, in threads). The database is used by one thread of its own,
+in batches: credentials are opened a little ahead of the checks, results are written while others still wait.
+What was found before an interruption or a failure is kept.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from avnz_int import clock
-from avnz_int.crypto.cipher import destination_digest
 from avnz_int.db import clients, definitions, platform, rows
-from avnz_int.errors import KeyMissingError, SealBrokenError
+from avnz_int.errors import AvnzError, DatabaseUnavailableError, KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, CheckCode, Mode, Outcome, Role
 from avnz_int.model.inputs import Filter, TestSelection
@@ -30,19 +28,33 @@ from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definit
 from avnz_int.services.probe import Prober
 from avnz_int.services.testing import Opened
 from avnz_int.services.vault import Notify
-from avnz_int.services.work import Reading, Work
+from avnz_int.services.work import Reading, Work, Writing
 
 BATCH = 100
+"""How many are opened in one transaction."""
 FLUSH_S = 0.5
-_END = None
+"""How long a result waits at most until it is written, unless the database is slow."""
+APART_S = 0.001
+"""How far apart checks start: those that start together are answered together, and all at once find the loop
+busy that stood idle until then; 1,000 checks, 50 at a time, took up to twice as long."""
+
+OnResult = Callable[[CheckView], None]
+Done = tuple[Opened, CheckReport]
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An integration to be tested: the row that has the credentials."""
+    """An integration to be tested: the row that has the credentials.
+
+    Attributes:
+        client: the slug of its client, None for one of the organization's own.
+        ref: names it among all.
+    """
 
     table: str
-    row: rows.Row
+    id: str
+    client: str | None
+    ref: str
     found: Definition
 
 
@@ -52,7 +64,7 @@ class Sweep:
     def __init__(self, work: Work, prober: Prober, notify: Notify) -> None:
         self._work = work
         self._prober = prober
-        self._notify = notify
+        self.notify = notify
 
     def choose(self, actor: Actor, selection: TestSelection) -> list[Chosen]:
         """What would be tested, each once: a platform integration that many share is one.
@@ -60,17 +72,22 @@ class Sweep:
         Raises:
             NotFoundError: no such client.
             ForbiddenError: the actor may not test.
+            UsageError: credentials may not be sent to an endpoint that the operator set.
         """
-        with self._work.reading(actor, Action.CLIENT_TEST) as work:
-            access.require(actor, Action.CLIENT_TEST, Role.ORG_ADMIN, Role.CLIENT_ADMIN)
+        action = Action.PLATFORM_TEST if selection.platform_only else Action.CLIENT_TEST
+        with self._work.reading(actor, action) as work:
+            access.require(actor, action, Role.ORG_ADMIN, Role.CLIENT_ADMIN)
             if selection.platform_only:
-                access.require_admin(actor, Action.PLATFORM_TEST)
+                access.require_admin(actor, action)
             found = {row["provider"]: Definition.of(row) for row in definitions.listing(work.connection)}
-            return [
-                Chosen(table, row, found[row["provider"]])
+            chosen = [
+                _chosen(table, row, found[row["provider"]])
                 for table, row in _candidates(work, actor, selection)
                 if _is_due(row, selection.stale_s)
             ]
+        for provider in {one.found.provider for one in chosen}:
+            self._prober.endpoint(provider)
+        return chosen
 
     def run(
         self,
@@ -80,141 +97,188 @@ class Sweep:
         concurrency: int = 8,
         per_host: int = 8,
         timeout_s: float | None = None,
-        on_result: Callable[[CheckView], None] = lambda _: None,
+        on_result: OnResult = lambda _: None,
     ) -> None:
-        """Test all of them; results go to `on_result` as they are recorded.
+        """Test all of them; those that were deleted meanwhile are left out.
 
         Args:
-            actor: who asks.
+            actor: who chose them.
             chosen: from `choose`.
             concurrency: checks at once.
             per_host: checks at once of one host.
             timeout_s: the deadline of each check.
-            on_result: called in this thread or the database's, one at a time.
+            on_result: called for each result once it is recorded, in any thread, one at a time.
 
         Raises:
             KeyboardInterrupt: after what was found is recorded.
+            AvnzError: the database failed; what was found was recorded as far as possible, and told.
         """
-        run = _Run(self, actor, chosen, on_result, timeout_s)
+        run = _Run(self, actor, on_result)
         try:
-            registry.run_loop(run.main(concurrency, per_host))
+            registry.run_loop(run.main(chosen, concurrency, per_host, timeout_s))
         finally:
-            run.record_rest()
+            run.finish()
 
     def open_batch(
         self, actor: Actor, batch: Sequence[Chosen], timeout_s: float | None
-    ) -> list[tuple[Opened, CheckRequest] | CheckView]:
+    ) -> tuple[list[tuple[Opened, CheckRequest]], list[CheckView]]:
         """Their credentials opened and recorded in one transaction; a view for each that does not open."""
-        opened: list[tuple[Opened, CheckRequest] | CheckView] = []
+        requests: list[tuple[Opened, CheckRequest]] = []
+        unreadable: list[CheckView] = []
         with self._work.writing(actor, Action.CREDENTIALS_READ) as work:
-            for one in batch:
+            cipher = self._work.vault.cipher(work.connection)
+            for one, row in _as_they_are(work, batch):
                 try:
-                    held = testing.open_row(
-                        work, self._work.vault, one.table, one.row, one.found, asked=one.row
-                    )
+                    opened = testing.open_with(work, cipher, one.table, row, one.found, asked=row)
+                    requests.append((opened, opened.request(self._prober, timeout_s)))
                 except (SealBrokenError, KeyMissingError) as exc:
-                    target = Target(one.table, one.row["id"], one.row.get("clientId"))
-                    work.record(
-                        {"purpose": "test", "reason": exc.code}, target=target, outcome=AuditOutcome.FAILURE
-                    )
-                    report = CheckReport(Outcome.UNREADABLE, CheckCode.UNREADABLE, exc.message)
-                    opened.append(testing.view(one.row["id"], one.row, report))
-                else:
-                    opened.append((held, held.request(self._prober, timeout_s)))
-        return opened
+                    unreadable.append(_unreadable(work, one, row, exc.code, exc.message))
+                except (AttributeError, TypeError, ValueError) as exc:
+                    # Somebody wrote into the row what its column cannot hold.
+                    words = f"the row of {one.ref} is broken ({type(exc).__name__}): nothing was sent"
+                    unreadable.append(_unreadable(work, one, row, SealBrokenError.code, words))
+        return requests, unreadable
 
-    def record_batch(self, actor: Actor, done: Sequence[tuple[Opened, CheckReport]]) -> list[CheckView]:
+    def record_batch(self, actor: Actor, done: Sequence[Done]) -> list[CheckView]:
         """The results, recorded in one transaction."""
         with self._work.writing(actor, Action.CLIENT_TEST) as work:
-            views = []
-            for opened, report in done:
-                self._prober.tell(report)
-                views.append(testing.record(work, self._prober, self._notify, opened, report, actor))
-            return views
+            return testing.record_all(work, self._prober, self.notify, done, actor)
 
 
 class _Run:
-    """One sweep: a queue of opened integrations between the database's thread and the checks."""
+    """One sweep. The lists belong to whoever writes: the loop `_done`, the database's thread the others."""
 
-    def __init__(
-        self,
-        sweep: Sweep,
-        actor: Actor,
-        chosen: Sequence[Chosen],
-        on_result: Callable[[CheckView], None],
-        timeout_s: float | None,
-    ) -> None:
+    def __init__(self, sweep: Sweep, actor: Actor, on_result: OnResult) -> None:
         self._sweep = sweep
         self._actor = actor
-        self._chosen = chosen
         self._on_result = on_result
-        self._timeout_s = timeout_s
-        self._done: list[tuple[Opened, CheckReport]] = []
+        self._done: list[Done] = []
+        self._waiting: list[Done] = []
+        self._failed: list[Done] = []
+        self._stopped: Exception | None = None
+        self._unrecorded: Exception | None = None
+        self._ready = 0
+        self._wanted = asyncio.Event()
         self._database = ThreadPoolExecutor(1, thread_name_prefix="avnz-int-database")
 
-    async def main(self, concurrency: int, per_host: int) -> None:
-        """Open, check and record until nothing is left."""
-        queue: asyncio.Queue[tuple[Opened, CheckRequest] | None] = asyncio.Queue(2 * concurrency)
-        hosts: dict[str, asyncio.Semaphore] = {}
-        finished = asyncio.Event()
+    async def main(
+        self, chosen: Sequence[Chosen], concurrency: int, per_host: int, timeout_s: float | None
+    ) -> None:
+        """Open, check and record until nothing is left, or the database fails."""
+        slots, pace = asyncio.Semaphore(concurrency), asyncio.Lock()
+        hosts: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
 
-        async def check() -> None:
-            while (item := await queue.get()) is not _END:
-                opened, request = item
-                host = hosts.setdefault(_host(opened, request), asyncio.Semaphore(per_host))
-                async with host:
-                    report = await registry.run_async(request)
-                self._done.append((opened, report))
+        async def check(opened: Opened, request: CheckRequest) -> None:
+            async with hosts[_host(opened, request)]:
+                self._ready += 1
+                async with slots:
+                    self._ready -= 1
+                    self._wanted.set()
+                    async with pace:
+                        await asyncio.sleep(APART_S)
+                    report = await _report(request)
+            self._done.append((opened, report))
 
-        async with _cancelled_at_end(self._record_now_and_then(finished)), asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(self._chosen))):
-                group.create_task(check())
-            async for item in self._opened():
-                await queue.put(item)
-            for _ in range(min(concurrency, len(self._chosen))):
-                await queue.put(_END)
+        recording = asyncio.create_task(self._record_now_and_then())
+        try:
+            async with asyncio.TaskGroup() as checks:
+                for start in range(0, len(chosen), BATCH):
+                    # Those whose host is busy do not count: a slow host must not keep the others waiting.
+                    while self._ready >= concurrency:
+                        self._wanted.clear()
+                        await self._wanted.wait()
+                    batch = chosen[start : start + BATCH]
+                    opening = self._database.submit(self._open, batch, timeout_s)
+                    for opened, request in await asyncio.wrap_future(opening):
+                        checks.create_task(check(opened, request))
+                    await asyncio.sleep(0)
+                    if self._stopped is not None:
+                        break
+        finally:
+            recording.cancel()
 
-    async def _opened(self) -> AsyncIterator[tuple[Opened, CheckRequest]]:
-        loop = asyncio.get_running_loop()
-        for batch in _batches(self._chosen):
-            opened = await loop.run_in_executor(
-                self._database, self._sweep.open_batch, self._actor, batch, self._timeout_s
-            )
-            for item in opened:
-                if isinstance(item, CheckView):
-                    self._on_result(item)
-                else:
-                    yield item
-
-    async def _record_now_and_then(self, finished: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        while not finished.is_set():
+    async def _record_now_and_then(self) -> None:
+        """Give the database's thread what is done; it lives apart from the loop, which may be broken off."""
+        busy: Future[None] | None = None
+        while True:
             await asyncio.sleep(FLUSH_S)
-            done, self._done = self._done, []
-            if done:
-                # Not to be cut off half-way: a record that has begun is finished by the thread.
-                await asyncio.shield(loop.run_in_executor(self._database, self._record, done))
+            if self._done and (busy is None or busy.done()):
+                done, self._done = self._done, []
+                busy = self._database.submit(self._record, done)
 
-    def record_rest(self) -> None:
-        """Record what is not recorded yet, after the loop has ended."""
-        self._database.shutdown(wait=True)
-        done, self._done = self._done, []
-        if done:
-            self._record(done)
+    def finish(self) -> None:
+        """Record what is not recorded yet, after the loop has ended.
 
-    def _record(self, done: Sequence[tuple[Opened, CheckReport]]) -> None:
-        for view in self._sweep.record_batch(self._actor, done):
+        Raises:
+            AvnzError: what failed first; every result was told all the same.
+        """
+        self._database.shutdown()
+        self._record(self._done)
+        lost = self._waiting + self._failed
+        for opened, report in lost:
+            self._tell(testing.view(opened.asked["id"], opened.row, report))
+        if lost and isinstance(self._unrecorded, AvnzError):
+            self._unrecorded.message = f"{len(lost)} results were not recorded: {self._unrecorded.message}"
+        error = self._stopped or (self._unrecorded if lost else None)
+        if error is not None:
+            raise error
+
+    def _open(self, batch: Sequence[Chosen], timeout_s: float | None) -> list[tuple[Opened, CheckRequest]]:
+        try:
+            requests, unreadable = self._sweep.open_batch(self._actor, batch, timeout_s)
+        except Exception as exc:  # noqa: BLE001  # raised by `finish`: what is under way comes to its end
+            self._stopped = exc
+            return []
+        for view in unreadable:
+            self._tell(view)
+        return requests
+
+    def _record(self, done: Sequence[Done]) -> None:
+        """Record these and those that had to wait; a row that fails loses its own result, no other's."""
+        todo, self._waiting = [*self._waiting, *done], []
+        if not todo:
+            return
+        try:
+            views = self._sweep.record_batch(self._actor, todo)
+        except DatabaseUnavailableError as exc:
+            self._waiting, self._unrecorded = todo, exc
+        except Exception as exc:  # noqa: BLE001  # raised by `finish`
+            if len(todo) > 1:
+                for one in todo:
+                    self._record([one])
+            else:
+                self._failed += todo
+                self._unrecorded = exc
+        else:
+            for (opened, report), view in zip(todo, views, strict=True):
+                self._tell(view, *(f"{opened.ref}: {warning}" for warning in report.warnings))
+
+    def _tell(self, view: CheckView, *warnings: str) -> None:
+        try:
             self._on_result(view)
+            for warning in warnings:
+                self._sweep.notify(warning)
+        except Exception as exc:  # noqa: BLE001  # raised by `finish`
+            self._stopped = exc
 
 
-@asynccontextmanager
-async def _cancelled_at_end(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
+async def _report(request: CheckRequest) -> CheckReport:
+    """What the check found, even if it ends as no check should."""
     try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        return await registry.run_async(request)
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        kind = type(exc).__name__
+    except Exception as exc:  # noqa: BLE001  # its text may repeat the request: the type has to do
+        kind = type(exc).__name__
+    words = f"the connection test of {request.provider} failed with {kind}"
+    return CheckReport(
+        Outcome.UNREACHABLE,
+        CheckCode.UNEXPECTED_REPLY,
+        f"{words}: this says nothing about the credentials",
+    )
 
 
 def _candidates(work: Reading, actor: Actor, selection: TestSelection) -> Iterator[tuple[str, rows.Row]]:
@@ -223,7 +287,7 @@ def _candidates(work: Reading, actor: Actor, selection: TestSelection) -> Iterat
     if selection.client is not None:
         client_id = refs.client(work.connection, actor, selection.client)["id"]
     of_clients: Sequence[rows.Row] = ()
-    if not selection.platform_only:
+    if client_id is not None or not selection.platform_only:
         of_clients = clients.listing(work.connection, limits, client_id=client_id)
     if actor.role is Role.ORG_ADMIN:
         used = {row["platformIntegrationId"] for row in of_clients}
@@ -231,23 +295,51 @@ def _candidates(work: Reading, actor: Actor, selection: TestSelection) -> Iterat
             if client_id is None or row["id"] in used:
                 yield PLATFORM_TABLE, row
     for row in of_clients:
-        if row["mode"] == Mode.OWN:
+        if row["mode"] == Mode.OWN and not selection.platform_only:
             yield CLIENT_TABLE, row
+
+
+def _chosen(table: str, row: rows.Row, found: Definition) -> Chosen:
+    if table == PLATFORM_TABLE:
+        return Chosen(table, row["id"], None, f"{refs.PLATFORM_WORD}/{row['provider']}", found)
+    ref = f"{row['client']}/{row['provider']}/{row['name']}"
+    return Chosen(table, row["id"], row["client"], ref, found)
 
 
 def _is_due(row: rows.Row, stale_s: float | None) -> bool:
     tested = row["lastTestedAt"]
-    return stale_s is None or tested is None or tested <= clock.now() - timedelta(seconds=stale_s)
+    if stale_s is None or not isinstance(tested, datetime):
+        return True
+    return bool(tested <= clock.now() - timedelta(seconds=stale_s))
+
+
+def _as_they_are(work: Writing, batch: Sequence[Chosen]) -> Iterator[tuple[Chosen, rows.Row]]:
+    """The rows as they are now: much may have changed since they were chosen."""
+    now: dict[str, rows.Row] = {}
+    for table in (PLATFORM_TABLE, CLIENT_TABLE):
+        now |= testing.by_ids(work.connection, table, [one.id for one in batch if one.table == table])
+    for one in batch:
+        row = now.get(one.id)
+        if row is not None and row["credentials"] is not None:
+            yield one, {**row, "client": one.client}
+
+
+def _unreadable(work: Writing, one: Chosen, row: rows.Row, code: str, words: str) -> CheckView:
+    target = Target(one.table, one.id, row.get("clientId"))
+    work.record({"purpose": "test", "reason": code}, target=target, outcome=AuditOutcome.FAILURE)
+    return testing.view(one.id, row, CheckReport(Outcome.UNREADABLE, CheckCode.UNREADABLE, words))
 
 
 def _host(opened: Opened, request: CheckRequest) -> str:
-    """What stands for the host that a check asks: where its definition and settings lead."""
+    """What stands for the host that a check asks: the provider, and the hosts or regions its settings name.
+
+    Both environments of a provider count as one host, which they often are.
+    """
     if request.endpoint is not None:
-        return request.endpoint
-    digest = destination_digest(opened.row["settings"], opened.found.destination_fields)
-    return f"{request.provider} {request.environment} {digest}"
+        return _host_of(request.endpoint)
+    named = (str(request.settings.get(name, "")) for name in opened.found.destination_fields)
+    return " ".join((request.provider, *map(_host_of, named)))
 
 
-def _batches(chosen: Sequence[Chosen]) -> Iterator[Sequence[Chosen]]:
-    for start in range(0, len(chosen), BATCH):
-        yield chosen[start : start + BATCH]
+def _host_of(address: str) -> str:
+    return address.partition("://")[2].partition("/")[0] or address

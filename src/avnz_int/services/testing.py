@@ -1,11 +1,16 @@
-"""What a connection test does with a row: open its credentials, then record what the provider said."""
+"""What a connection test does with rows: open their credentials, then record what the provider said."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection, bindparam, select, update
+
 from avnz_int import clock
+from avnz_int.crypto.cipher import Cipher
 from avnz_int.db import clients, platform, rows
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, Environment, Outcome, Status, TestResult
@@ -13,7 +18,7 @@ from avnz_int.model.lifecycle import Standing, after_test
 from avnz_int.model.secret import Credentials
 from avnz_int.model.views import CheckView
 from avnz_int.providers.contract import CheckReport, CheckRequest
-from avnz_int.services import integrations
+from avnz_int.services import chain, integrations, refs
 from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober
@@ -23,6 +28,7 @@ from avnz_int.services.work import Writing
 ACTION = {PLATFORM_TABLE: Action.PLATFORM_TEST, CLIENT_TABLE: Action.CLIENT_TEST}
 TESTED = ("credentialsUpdatedAt", "settings", "environment")
 """The columns that tell whether a row still has what was tested; a new data key is no other credential."""
+_TABLES = {PLATFORM_TABLE: platform.PLATFORM, CLIENT_TABLE: clients.INTEGRATION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,13 @@ class Opened:
         """For audit events."""
         return Target(self.table, self.row["id"], self.row.get("clientId"))
 
+    @property
+    def ref(self) -> str:
+        """What people call it; `row` is one of `db.clients` or `db.platform`."""
+        if self.table == PLATFORM_TABLE:
+            return f"{refs.PLATFORM_WORD}/{self.row['provider']}"
+        return f"{self.row['client']}/{self.row['name']}"
+
     def request(self, prober: Prober, timeout_s: float | None) -> CheckRequest:
         """What a check is given."""
         return prober.request(
@@ -52,6 +65,19 @@ class Opened:
         )
 
 
+def by_ids(
+    connection: Connection, table: str, ids: Collection[str], *, lock: bool = False
+) -> dict[str, rows.Row]:
+    """Id -> row of those that are there; `lock` keeps others from changing them until the end."""
+    if not ids:
+        return {}
+    columns = _TABLES[table]
+    statement = select(columns).where(columns.c.id.in_(ids))
+    if lock:
+        statement = statement.with_for_update()
+    return {row["id"]: row for row in rows.every(connection, statement)}
+
+
 def open_row(
     work: Writing, vault: Vault, table: str, row: rows.Row, found: Definition, *, asked: rows.Row
 ) -> Opened:
@@ -60,38 +86,59 @@ def open_row(
     Raises:
         SealBrokenError, KeyMissingError: they do not open.
     """
-    target = Target(table, row["id"], row.get("clientId"))
-    place = integrations.place(table, row, found)
-    credentials = vault.cipher(work.connection).open(row["credentials"], place)
-    work.record({"purpose": "test"}, action=Action.CREDENTIALS_READ, target=target)
-    return Opened(asked, table, row, found, credentials)
+    return open_with(work, vault.cipher(work.connection), table, row, found, asked=asked)
+
+
+def open_with(
+    work: Writing, cipher: Cipher, table: str, row: rows.Row, found: Definition, *, asked: rows.Row
+) -> Opened:
+    """As `open_row`, for many rows with one cipher."""
+    credentials = cipher.open(row["credentials"], integrations.place(table, row, found))
+    opened = Opened(asked, table, row, found, credentials)
+    work.record({"purpose": "test"}, action=Action.CREDENTIALS_READ, target=opened.target)
+    return opened
 
 
 def record(
     work: Writing, prober: Prober, notify: Notify, opened: Opened, report: CheckReport, actor: Actor
 ) -> CheckView:
     """What the test found, recorded; the row's status follows, unless what was tested was changed."""
-    facts = prober.facts(opened.found, report)
-    outcome = AuditOutcome.SUCCESS if report.outcome is Outcome.OK else AuditOutcome.FAILURE
-    action = ACTION[opened.table]
-    current = _current(work, opened)
-    if current is None or any(current[name] != opened.row[name] for name in TESTED):
-        work.record(facts | {"stale": True}, action=action, target=opened.target, outcome=outcome)
-        notify(
-            f"{opened.found.name}: the credentials or settings were changed during the test, "
-            "so the result says nothing of what is stored now"
-        )
-    elif report.outcome is Outcome.UNSUPPORTED:
-        work.record(facts, action=action, target=opened.target, outcome=outcome)
-    else:
-        values = _values(opened.table, current, report, actor)
-        table = platform.PLATFORM if opened.table == PLATFORM_TABLE else clients.INTEGRATION
-        rows.change(work.connection, table, current["id"], values)
-        changed = integrations.changes(current, values)
-        work.record(facts | changed, action=action, target=opened.target, outcome=outcome)
-        if "status" in changed:
-            _follow(work, opened.table, {**current, **values}, actor)
-    return view(opened.asked["id"], opened.row, report)
+    return record_all(work, prober, notify, [(opened, report)], actor)[0]
+
+
+def record_all(
+    work: Writing, prober: Prober, notify: Notify, done: Sequence[tuple[Opened, CheckReport]], actor: Actor
+) -> list[CheckView]:
+    """As `record`, for many."""
+    current: dict[str, rows.Row] = {}
+    for table in _TABLES:
+        ids = [opened.row["id"] for opened, _ in done if opened.table == table]
+        current |= by_ids(work.connection, table, ids, lock=True)
+    changed: dict[str, list[dict[str, Any]]] = {table: [] for table in _TABLES}
+    followed: list[tuple[str, rows.Row]] = []
+    for opened, report in done:
+        row = current.get(opened.row["id"])
+        facts = prober.facts(opened.found, report)
+        if row is None or any(row[name] != opened.row[name] for name in TESTED):
+            facts["stale"] = True
+            notify(
+                f"{opened.ref}: the credentials or settings were changed during the test, "
+                "so the result says nothing of what is stored now"
+            )
+        elif report.outcome is not Outcome.UNSUPPORTED:
+            values = _values(opened.table, row, report, actor)
+            changed[opened.table].append({"row": row["id"], **values})
+            found = integrations.changes(row, values)
+            facts |= found
+            if "status" in found:
+                followed.append((opened.table, {**row, **values}))
+        outcome = AuditOutcome.SUCCESS if report.outcome is Outcome.OK else AuditOutcome.FAILURE
+        work.record(facts, action=ACTION[opened.table], target=opened.target, outcome=outcome)
+    for table, updates in changed.items():
+        _change_all(work.connection, table, updates)
+    for table, row in followed:
+        _follow(work, table, row, actor)
+    return [view(opened.asked["id"], opened.row, report) for opened, report in done]
 
 
 def view(asked_id: str, row: rows.Row, report: CheckReport) -> CheckView:
@@ -114,13 +161,19 @@ def _follow(work: Writing, table: str, after: rows.Row, actor: Actor) -> None:
     if table == PLATFORM_TABLE:
         accounts.follow_platform(work.connection, after, actor, moment)
     else:
-        accounts.follow_client(work.connection, after, work.organization["id"], actor, moment)
+        # What has credentials of its own stands on no platform integration.
+        own = {**after, "platformStatus": None}
+        accounts.follow_client(work.connection, own, work.organization["id"], actor, moment)
 
 
-def _current(work: Writing, opened: Opened) -> rows.Row | None:
-    if opened.table == PLATFORM_TABLE:
-        return platform.by_id(work.connection, opened.row["id"], lock=True)
-    return clients.by_id(work.connection, opened.row["id"], lock=True)
+def _change_all(connection: Connection, table: str, updates: Sequence[dict[str, Any]]) -> None:
+    """Update rows, each by the id that it has as `row`: one statement for all that set the same columns."""
+    columns = _TABLES[table]
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for values in updates:
+        alike[tuple(values)].append(values)
+    for same in alike.values():
+        connection.execute(update(columns).where(columns.c.id == bindparam("row")), same)
 
 
 def _values(table: str, current: rows.Row, report: CheckReport, actor: Actor) -> dict[str, Any]:
@@ -134,7 +187,7 @@ def _values(table: str, current: rows.Row, report: CheckReport, actor: Actor) ->
         "status": then.status.value,
         "lastTestedAt": moment,
         "lastTestResult": (TestResult.SUCCESS if ok else TestResult.FAILURE).value,
-        "errorMessage": None if ok else report.message,
+        "errorMessage": None if ok else chain.storable(report.message),
         "updatedAt": moment,
     }
     if table == CLIENT_TABLE and (ok or then.is_verified != now.is_verified):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from avnz_int.model.views import CheckView
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_CENTURY_S = 100 * 365 * 86400.0
 
 
 def check(
@@ -66,7 +67,8 @@ def check(
         _named(state, refs, client, timeout, form)
         return
     selection = TestSelection(
-        client=state.client(client),
+        # The variable means "my client": whoever asks for the organization's own means all of them.
+        client=client if platform else state.client(client),
         platform_only=platform,
         provider=state.known_provider(provider),
         stale_s=None if stale is None else _seconds(stale),
@@ -78,7 +80,8 @@ def _seconds(age: str) -> float:
     number, unit = age[:-1], age[-1:]
     if unit not in _UNITS or not number.isascii() or not number.isdigit():
         raise UsageError(f"--stale {age!r} is no age", hint="write 90s, 15m, 24h or 7d")
-    return float(number) * _UNITS[unit]
+    # No integration is that old, and the calendar ends.
+    return min(float(number) * _UNITS[unit], _CENTURY_S)
 
 
 def _named(state: State, refs: list[str], client: str | None, timeout: float | None, form: Format) -> None:
