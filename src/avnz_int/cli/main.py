@@ -6,6 +6,8 @@ import contextlib
 import gc
 import json
 import os
+import re
+import signal
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -26,6 +28,7 @@ PROG = "avnz-int"
 COMPLETE = "_AVNZ_INT_COMPLETE"
 """The environment variable of a TAB, as Typer names it."""
 _JSON = {Format.JSON.value, Format.JSONL.value}
+_SHORT_OUTPUT = re.compile(r"-[a-np-zA-Z]*o(.*)")
 _NO_INPUT = "--no-input"
 _REPORT = "this is a defect of avnz-int: please report it, with the traceback that -v prints"
 
@@ -38,7 +41,7 @@ def build() -> TyperGroup:
     root = typer.Typer(
         name=PROG,
         cls=Group,
-        help="Configure, test, share, bill and rotate third-party integrations.",
+        help="Configure, test, share and rotate third-party integrations.",
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -166,6 +169,8 @@ def main() -> NoReturn:
         elif isinstance(stream, TextIOWrapper):
             # A terminal of another encoding shows `\u2022` where it has no character; that is no failure.
             stream.reconfigure(errors="backslashreplace")
+    # What stops a job (a CI's cancel, a container's stop) is to leave as little behind as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -180,12 +185,11 @@ def _wants_json(args: Sequence[str]) -> bool:
     found = os.environ.get("AVNZ_INT_OUTPUT", "")
     words = list(args[: list(args).index("--")] if "--" in args else args)
     for i, word in enumerate(words):
-        if word in {"-o", "--output"} and i + 1 < len(words):
-            found = words[i + 1]
-        elif word.startswith("--output="):
-            found = word.removeprefix("--output=")
-        elif word.startswith("-o") and not word.startswith("--"):
-            found = word[2:].removeprefix("=") or found
+        short = _SHORT_OUTPUT.fullmatch(word)
+        value = word.partition("=")[2] if word.startswith("--output=") else (short[1] if short else None)
+        if word == "--output" or value == "":
+            value = words[i + 1] if i + 1 < len(words) else None
+        found = found if value is None else value.removeprefix("=")
     return found in _JSON
 
 

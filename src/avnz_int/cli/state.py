@@ -87,8 +87,8 @@ class State:
         return not self.settings.no_input and sys.stdin is not None and sys.stdin.isatty()
 
     def client(self, given: str | None, ref: str = "") -> str | None:
-        """`--client`, or `AVNZ_INT_CLIENT` where the REF is no id: an id needs no client."""
-        if given or _ID.fullmatch(ref):
+        """`--client`, or `AVNZ_INT_CLIENT` where the REF is a bare name: an id or a path needs no client."""
+        if given or "/" in ref or _ID.fullmatch(ref):
             return given
         return self.settings.client
 

@@ -22,6 +22,7 @@ from avnz_int.errors import (
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import DefinitionStatus, Environment, Mode, Status, TenantKind
 from avnz_int.model.inputs import Filter
+from avnz_int.model.names import checked_name
 from avnz_int.model.pricing import Pricing
 
 if TYPE_CHECKING:
@@ -217,7 +218,6 @@ def _platform_mode(found: Definition, offer: OfferView) -> str:
 
 def _ask_name(default: str, *, taken: set[str]) -> str:
     # Heavy (SQLAlchemy), and loaded by now.
-    from avnz_int.services.integrations import checked_name  # noqa: PLC0415
 
     def reason(text: str) -> str | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, select
 
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
@@ -72,13 +72,3 @@ def current_default(connection: Connection, client_id: str, category: str, envir
         c.clientId == client_id, c.category == category, c.environment == environment, c.isDefault
     )
     return rows.first(connection, statement)
-
-
-def clear_default(connection: Connection, client_id: str, category: str, environment: str) -> None:
-    """Take the default away from whichever integration of the category and environment has it."""
-    c = INTEGRATION.c
-    connection.execute(
-        update(INTEGRATION)
-        .where(c.clientId == client_id, c.category == category, c.environment == environment, c.isDefault)
-        .values(isDefault=False)
-    )

@@ -127,7 +127,8 @@ class Database:
     def _check_version(self, connection: Connection) -> None:
         found = current_revision(connection, schema=None if self.is_sqlite else self.schema)
         if found is None:
-            raise NotInitializedError(f"{self.shown} holds no avnz-int database")
+            where = "" if self.is_sqlite else f" in the schema {self.schema}"
+            raise NotInitializedError(f"{self.shown} holds no avnz-int database{where}")
         if found != migrations.HEAD:
             raise NotMigratedError(
                 f"{self.shown} is at migration {found}, this program needs {migrations.HEAD}"

@@ -58,11 +58,6 @@ def active(connection: Connection, purpose: KeyPurpose) -> Row | None:
     )
 
 
-def by_id(connection: Connection, key_id: str) -> Row | None:
-    """One data key."""
-    return rows.first(connection, select(KEY).where(KEY.c.id == key_id))
-
-
 def listing(connection: Connection, purpose: KeyPurpose | None = None) -> Sequence[Row]:
     """All data keys, oldest first, or those of one purpose."""
     statement = select(KEY).order_by(KEY.c.activatedAt, KEY.c.id)

@@ -57,11 +57,6 @@ def companies(connection: Connection, client_id: str | None = None) -> Sequence[
     return rows.every(connection, statement)
 
 
-def client_slugs(connection: Connection) -> dict[str, str]:
-    """Client id -> slug."""
-    return {row.id: row.slug for row in connection.execute(select(CLIENT.c.id, CLIENT.c.slug))}
-
-
 def count(connection: Connection, table: Table, column: str, value: str) -> int:
     """How many rows of a table have this value in a column."""
     return connection.scalar(select(func.count()).select_from(table).where(table.c[column] == value)) or 0

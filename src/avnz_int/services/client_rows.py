@@ -8,6 +8,7 @@ from typing import Any
 from avnz_int import clock
 from avnz_int.db import clients, platform, rows
 from avnz_int.errors import ChangedMeanwhileError, ExistsError, InvalidInputError, NotSharedError
+from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Environment, Mode, Status, TestResult
 from avnz_int.model.inputs import NewClient
@@ -44,7 +45,7 @@ def new_row(
         "provider": found.provider,
         "category": found.category,
         "name": name,
-        "description": integrations.checked_text(new.description),
+        "description": names.checked_text(new.description),
         "mode": new.mode.value,
         "credentials": None,
         "credentialsKeyId": None,

@@ -13,6 +13,7 @@ from avnz_int.errors import (
     SealBrokenError,
     UnverifiedError,
 )
+from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, Environment, Mode, Outcome, Role, Status
 from avnz_int.model.inputs import Changes, Filter, NewClient
@@ -123,8 +124,8 @@ class ClientIntegrations:
             RejectedError, ProviderUnreachableError: the test failed; nothing was saved.
         """
         found, _ = self.require_addable(actor, new.client, new.provider)
-        name = integrations.checked_name(found.name if new.name is None else new.name)
-        integrations.checked_text(new.description)
+        name = names.checked_name(found.name if new.name is None else new.name)
+        names.checked_text(new.description)
         checked_priority(new.priority)
         settings = dict(new.settings or {}) or None
         with self._work.reading(actor, Action.CLIENT_CREATE) as work:
@@ -162,6 +163,7 @@ class ClientIntegrations:
             actor, Action.CLIENT_CREATE, Target(CLIENT_TABLE, client_id=owner["id"])
         ) as work:
             client_rows.require_new(work, owner, found, name)
+            integrations.require_same(work.connection, found)
             row = client_rows.new_row(
                 work, actor, new, owner=owner, found=found, name=name, accepted=_accepted(report)
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,11 +18,13 @@ from avnz_int.db import rows
 from avnz_int.definitions import schema
 from avnz_int.definitions.loader import nearest
 from avnz_int.errors import (
+    ChangedMeanwhileError,
     ConflictError,
     ForbiddenError,
     HiddenProviderError,
     InvalidInputError,
     SchemaViolationError,
+    SealBrokenError,
     UnknownProviderError,
 )
 from avnz_int.model.actor import Actor
@@ -34,7 +35,6 @@ from avnz_int.model.views import ClientView, PlatformView
 from avnz_int.services import field_order
 
 MAX_CREDENTIALS_BYTES = 64 * 1024
-_MAX_NAME = 200
 PLATFORM_TABLE = "PlatformIntegration"
 CLIENT_TABLE = "ClientIntegration"
 AUDITED = (
@@ -109,6 +109,16 @@ def definition(connection: Connection, provider: str) -> Definition:
     if row is None:
         raise _unknown(connection, provider, client=False, error=UnknownProviderError)
     return Definition.of(row)
+
+
+def require_same(connection: Connection, found: Definition) -> None:
+    """Nothing, if the definition in force is still the one that was read before the test.
+
+    Raises:
+        ChangedMeanwhileError: another was seeded, which may send the credentials elsewhere.
+    """
+    if definition(connection, found.provider) != found:
+        raise ChangedMeanwhileError(f"the definition of {found.provider} was changed meanwhile")
 
 
 def definition_for_client(connection: Connection, actor: Actor, provider: str) -> Definition:
@@ -194,33 +204,14 @@ def _size(credentials: Credentials) -> int:
     raise InvalidInputError("the credentials hold a value that JSON has no form for")
 
 
-def checked_name(name: str) -> str:
-    """A name fit for a REF and a terminal.
-
-    Raises:
-        InvalidInputError: empty, longer than 200 characters, with `/` or a control character.
-    """
-    stripped = name.strip()
-    if not stripped or len(stripped) > _MAX_NAME:
-        raise InvalidInputError(f"a name has 1 to {_MAX_NAME} characters")
-    if "/" in stripped or any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in stripped):
-        raise InvalidInputError("a name holds neither '/' nor control characters")
-    return stripped
-
-
-def checked_text(text: str | None) -> str | None:
-    """A description without control characters, or None.
-
-    Raises:
-        InvalidInputError: it has some.
-    """
-    if text is not None and any(unicodedata.category(c) in {"Cc", "Cs"} and c != "\n" for c in text):
-        raise InvalidInputError("a description holds no control characters")
-    return text or None
-
-
 def place(table: str, row: Mapping[str, Any], found: Definition) -> Place:
-    """Where the credentials of a row stand, computed from the row as it is now."""
+    """Where the credentials of a row stand, computed from the row as it is now.
+
+    Raises:
+        SealBrokenError: its settings are no object, so nobody can tell where they would be sent.
+    """
+    if not isinstance(row["settings"], Mapping | None):
+        raise SealBrokenError(f"{table} {row['id']}: the settings are not an object")
     owner = row["clientId"] if table == CLIENT_TABLE else row["organizationId"]
     return Place(
         table=table,

@@ -15,6 +15,7 @@ from avnz_int.errors import (
     SealBrokenError,
     UnverifiedError,
 )
+from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, Outcome, Role, Status, TestResult
 from avnz_int.model.inputs import Changes, Filter, NewPlatform
@@ -109,8 +110,8 @@ class PlatformIntegrations:
         found = self.require_addable(actor, new.provider)
         settings = dict(new.settings or {}) or None
         integrations.require_valid(found, credentials=new.credentials, settings=settings)
-        name = integrations.checked_name(found.name if new.name is None else new.name)
-        description = integrations.checked_text(new.description)
+        name = names.checked_name(found.name if new.name is None else new.name)
+        description = names.checked_text(new.description)
         report = None
         if test:
             report = self._saver.probe(
@@ -126,6 +127,7 @@ class PlatformIntegrations:
         accepted = report is not None and report.outcome is Outcome.OK
         with self._work.writing(actor, Action.PLATFORM_CREATE) as work:
             _require_new(work, found)
+            integrations.require_same(work.connection, found)
             moment = clock.now()
             standing = when_saved(tested=accepted, can_be_pending=False)
             row: dict[str, Any] = {

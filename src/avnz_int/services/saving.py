@@ -14,6 +14,7 @@ from sqlalchemy import Table
 
 from avnz_int.db import rows
 from avnz_int.errors import InvalidInputError
+from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, Environment, Mode, Outcome
 from avnz_int.model.inputs import Changes, Unset
@@ -222,6 +223,7 @@ class Saver:
         }
         after = {**current, **changed}
         if plan.credentials is not None:
+            integrations.require_same(work.connection, plan.before.found)
             place = integrations.place(plan.before.table, after, plan.before.found)
             kid, sealed = self._work.vault.seal(work.connection, plan.credentials, place)
             changed |= {
@@ -240,9 +242,9 @@ def _labels(wanted: Changes, *, of_client: bool) -> dict[str, Any]:
         raise InvalidInputError("a platform integration has neither a priority nor a default")
     values: dict[str, Any] = {}
     if not isinstance(wanted.name, Unset):
-        values["name"] = integrations.checked_name(wanted.name)
+        values["name"] = names.checked_name(wanted.name)
     if not isinstance(wanted.description, Unset):
-        values["description"] = integrations.checked_text(wanted.description)
+        values["description"] = names.checked_text(wanted.description)
     if not isinstance(wanted.priority, Unset):
         values["priority"] = checked_priority(wanted.priority)
     return values

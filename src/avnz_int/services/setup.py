@@ -20,10 +20,11 @@ from avnz_int.errors import (
     NotMigratedError,
     UsageError,
 )
+from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, KeyPurpose
 from avnz_int.model.views import InitView
-from avnz_int.services import access, chain, definitions, integrations
+from avnz_int.services import access, chain, definitions
 from avnz_int.services.keys import make_key
 from avnz_int.services.tenants import checked_slug
 from avnz_int.services.vault import Notify, Vault
@@ -77,7 +78,7 @@ class Setup:
             )
         _require_same(present, organization)
         slug = present or checked_slug(organization or "")
-        shown = integrations.checked_name(name or slug)
+        shown = names.checked_name(name or slug)
         sound = definitions.valid_seeds(seeds, self._notify)
         self._require_keyring(present)
         before, after = migrate.upgrade(self._database)

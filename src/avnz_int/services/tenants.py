@@ -18,6 +18,7 @@ from avnz_int.errors import (
     InvalidInputError,
     NotFoundError,
 )
+from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role, TenantKind
 from avnz_int.model.inputs import Filter
@@ -65,7 +66,7 @@ class Tenants:
             NotFoundError: no tenant `under`.
         """
         checked_slug(slug)
-        shown = integrations.checked_name(name or slug)
+        shown = names.checked_name(name or slug)
         with self._work.writing(actor, Action.TENANT_CREATE) as work:
             access.require_admin(actor, Action.TENANT_CREATE)
             parent: rows.Row = work.organization
@@ -122,8 +123,8 @@ class Tenants:
             table, row = _found(work.connection, actor, slug)
             work.target = _target(table, row)
             changed: dict[str, Any] = {}
-            if name is not None and integrations.checked_name(name) != row["name"]:
-                changed["name"] = integrations.checked_name(name)
+            if name is not None and names.checked_name(name) != row["name"]:
+                changed["name"] = names.checked_name(name)
             if new_slug is not None and new_slug != slug:
                 _require_free(work.connection, checked_slug(new_slug))
                 changed["slug"] = new_slug

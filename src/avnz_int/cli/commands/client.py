@@ -40,8 +40,6 @@ _COLUMNS = (
     "environment",
     "isDefault",
     "effectiveStatus",
-    "isVerified",
-    "lastTestedAt",
     "id",
 )
 _OFFERS = ("provider", "category", "name", "modes", "status")

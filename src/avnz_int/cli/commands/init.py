@@ -37,7 +37,10 @@ def init(
 
         org = prompts.text("Slug of the organization (a-z, 0-9, -):", default="", validate=_slug)
         name = name or prompts.text("Name of the organization:", default=org)
+    known = name is not None and state.services.setup.organization() is not None
     view = state.services.setup.init(state.actor, organization=org, name=name)
+    if known:
+        state.notify("the organization was there already and keeps its name; see avnz-int tenant rename")
 
     def table(made: Any) -> None:
         report = made.definitions

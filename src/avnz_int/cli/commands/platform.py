@@ -30,16 +30,7 @@ from avnz_int.cli.state import (
 from avnz_int.errors import UsageError
 
 app = typer.Typer(help="The organization's integrations (org_admin).", no_args_is_help=True)
-_COLUMNS = (
-    "provider",
-    "name",
-    "category",
-    "environment",
-    "status",
-    "isSharedWithClients",
-    "lastTestedAt",
-    "id",
-)
+_COLUMNS = ("provider", "name", "environment", "status", "isSharedWithClients", "id")
 Name = Annotated[
     str | None, typer.Option("--name", metavar="NAME", callback=not_empty, help="Name for people.")
 ]
