@@ -9,6 +9,9 @@ from support.machine import Machine
 from support.services import PASSWORD, dump
 from support.terminal import CTRL_C, CTRL_D, DOWN, ENTER
 
+# A process and a terminal for each question: about a minute of one core.
+pytestmark = pytest.mark.slow
+
 template, sharing_template = machines.template, machines.sharing_template
 gateway, machine, sharing = machines.gateway, machines.machine, machines.sharing
 PAYFLOW = "PayPal Payflow Pro"

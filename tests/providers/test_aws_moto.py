@@ -20,6 +20,9 @@ from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckReport
 from support.providers import sample_request
 
+# A server of 15 seconds; the plain suite speaks the same wire formats on loopback.
+pytestmark = pytest.mark.slow
+
 REGION = "us-east-1"
 ROLE = "arn:aws:iam::123456789012:role/reader"
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
