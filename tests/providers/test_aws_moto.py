@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +16,7 @@ from avnz_int.model.enums import CheckCode
 from avnz_int.model.secret import Secret
 from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckReport
+from support.moto import demand_permissions
 from support.providers import sample_request
 
 # A server of 15 seconds; the plain suite speaks the same wire formats on loopback.
@@ -119,12 +118,9 @@ def moto() -> Iterator[Moto]:
     granted = keys_of(client, "granted", ALL)
     denied = keys_of(client, "denied", None)
     # From now on every request has to be signed by a user who may make it.
-    switch = urllib.request.Request(
-        f"{url}/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}
-    )
-    with contextlib.closing(urllib.request.urlopen(switch)):
-        pass
+    demand_permissions(url, after="0")
     yield Moto(url, settings, granted, denied)
+    demand_permissions(url, after="inf")
     server.stop()
     os.environ.update(kept)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import botocore.session
@@ -22,10 +23,22 @@ def moto_server() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     try:
+        demand_permissions(f"http://{host}:{port}", after="inf")
         yield f"http://{host}:{port}"
     finally:
         server.stop()
         os.environ.update(kept)
+
+
+def demand_permissions(url: str, *, after: str) -> None:
+    """Let requests have to be signed by a user who may make them, after so many; `inf`: never.
+
+    Moto keeps this for all servers of a process, so each says what it wants.
+    """
+    headers = {"Content-Type": "text/plain"}
+    switch = urllib.request.Request(f"{url}/moto-api/reset-auth", data=after.encode(), headers=headers)
+    with closing(urllib.request.urlopen(switch)):
+        pass
 
 
 def aws_variables(url: str) -> dict[str, str]:
