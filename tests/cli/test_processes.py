@@ -16,6 +16,9 @@ from support.gateway import FAULTS, FaultGateway
 from support.scenes import written
 from support.services import PASSWORD
 
+# A process for each case.
+pytestmark = pytest.mark.slow
+
 
 def shell(command: Command, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """What a shell makes of a script in which `$A` is avnz-int."""

@@ -14,6 +14,9 @@ from support.machine import Machine
 from support.services import PASSWORD, add_untested, dump, make_services
 from support.terminal import CLEAR, CTRL_C, DOWN, ENTER, Terminal
 
+# A process and a terminal for each walk.
+pytestmark = pytest.mark.slow
+
 template, sharing_template = machines.template, machines.sharing_template
 gateway, machine, sharing = machines.gateway, machines.machine, machines.sharing
 PAYFLOW = "PayPal Payflow Pro"

@@ -11,6 +11,9 @@ import pytest
 from avnz_int.db import drift, migrate, migrations
 from support.migrations import Opener, add_revision, names
 
+# Processes are killed and started again and again.
+pytestmark = pytest.mark.slow
+
 _UPGRADE = """
 import pathlib, sys
 from avnz_int.db import migrate

@@ -26,6 +26,9 @@ from support.moto import client, moto_server, use
 from support.scenes import ADMIN
 from support.services import actions, add_many, dump, execute, opened
 
+# An AWS server for every case: half a minute.
+pytestmark = pytest.mark.slow
+
 Opener = Callable[[], Services]
 Reopener = Callable[..., Services]
 

@@ -17,6 +17,9 @@ from avnz_int.wiring import Services
 from support.postgres import PostgresServer
 from support.services import add_many, execute, make_services, opened, prepared
 
+# Worker processes for each case.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:

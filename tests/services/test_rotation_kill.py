@@ -13,6 +13,9 @@ from avnz_int.wiring import Services
 from support.processes import Driver, Forker, Process
 from support.services import add_many, add_untested, execute, opened
 
+# Processes are killed and started again and again.
+pytestmark = pytest.mark.slow
+
 WRITTEN = ["written-a", "written-b", "written-c"]
 
 

@@ -14,6 +14,9 @@ from avnz_int.wiring import Services
 from support.processes import Driver, Forker
 from support.services import add_untested, dump, make_services, opened
 
+# Processes are killed and started again and again.
+pytestmark = pytest.mark.slow
+
 Opener = Callable[..., Services]
 
 

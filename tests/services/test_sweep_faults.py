@@ -31,6 +31,9 @@ from support.scenes import (
 from support.services import add_many, execute
 from support.sweeping import OK, choose, hook, make_scene, outcomes, sweep
 
+# Waits for deadlines and locks.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scene(services: Services) -> dict[str, str]:
