@@ -15,6 +15,8 @@ from hypothesis import settings
 from avnz_int.db import migrate
 from avnz_int.db.engine import Database
 from support.postgres import PostgresDatabases, shared_server
+from support.scenes import SteeredGateway
+from support.services import prepared
 
 settings.register_profile("suite", deadline=None, max_examples=50)
 settings.load_profile("suite")
@@ -90,6 +92,36 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     migrate.upgrade(database)
     database.close()
     return path
+
+
+@pytest.fixture(scope="session")
+def prepared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a prepared SQLite file and its keyring, to be copied."""
+    folder = tmp_path_factory.mktemp("prepared-sqlite")
+    with prepared(f"sqlite:///{folder / 'avnz-int.db'}", folder / "keyring.json"):
+        pass
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared_postgres(
+    postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """The name of a prepared PostgreSQL database, to be cloned, and the folder of its keyring."""
+    folder = tmp_path_factory.mktemp("prepared-postgres")
+    name = postgres.create_database()
+    with prepared(postgres.url(name), folder / "keyring.json"):
+        pass
+    yield name, folder
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def gateway() -> Iterator[SteeredGateway]:
+    """A gateway on loopback in place of Payflow's hosts."""
+    with SteeredGateway() as running:
+        yield running
+    assert [] == running.failures
 
 
 @pytest.fixture

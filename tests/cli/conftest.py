@@ -11,37 +11,7 @@ import pytest
 from support.cli import Command
 from support.postgres import PostgresDatabases
 from support.scenes import SteeredGateway
-from support.services import PASSWORD, prepared
-
-
-@pytest.fixture(scope="session")
-def sqlite_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a prepared SQLite file and its keyring, to be copied."""
-    folder = tmp_path_factory.mktemp("cli-sqlite")
-    with prepared(f"sqlite:///{folder / 'avnz-int.db'}", folder / "keyring.json"):
-        pass
-    return folder
-
-
-@pytest.fixture(scope="session")
-def postgres_scene(
-    postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Path]]:
-    """The name of a prepared PostgreSQL database, to be cloned, and the folder of its keyring."""
-    folder = tmp_path_factory.mktemp("cli-postgres")
-    name = postgres.create_database()
-    with prepared(postgres.url(name), folder / "keyring.json"):
-        pass
-    yield name, folder
-    postgres.drop_database(name)
-
-
-@pytest.fixture
-def gateway() -> Iterator[SteeredGateway]:
-    """A gateway on loopback in place of Payflow's hosts."""
-    with SteeredGateway() as running:
-        yield running
-    assert [] == running.failures
+from support.services import PASSWORD
 
 
 @pytest.fixture
@@ -72,21 +42,21 @@ def _take(command: Command, scene: Path) -> None:
 
 
 @pytest.fixture
-def command(nothing: Command, sqlite_scene: Path) -> Command:
+def command(nothing: Command, prepared_sqlite: Path) -> Command:
     """Command lines over a prepared SQLite database."""
-    _take(nothing, sqlite_scene)
+    _take(nothing, prepared_sqlite)
     path = Path(nothing.url.removeprefix("sqlite:///"))
     path.parent.mkdir()
-    shutil.copy(sqlite_scene / "avnz-int.db", path)
+    shutil.copy(prepared_sqlite / "avnz-int.db", path)
     return nothing
 
 
 @pytest.fixture
 def on_postgres(
-    nothing: Command, postgres: PostgresDatabases, postgres_scene: tuple[str, Path]
+    nothing: Command, postgres: PostgresDatabases, prepared_postgres: tuple[str, Path]
 ) -> Iterator[Command]:
     """Command lines over a prepared PostgreSQL database."""
-    template, folder = postgres_scene
+    template, folder = prepared_postgres
     _take(nothing, folder)
     name = postgres.create_database(template)
     nothing.environment["AVNZ_INT_DATABASE_URL"] = postgres.url(name)

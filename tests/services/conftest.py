@@ -11,31 +11,9 @@ import pytest
 from avnz_int.wiring import Services
 from support.postgres import PostgresDatabases
 from support.scenes import SteeredGateway
-from support.services import make_services, prepared
+from support.services import make_services
 
 Opener = Callable[[], Services]
-
-
-@pytest.fixture(scope="session")
-def prepared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a prepared SQLite file and its keyring, to be copied."""
-    folder = tmp_path_factory.mktemp("prepared-sqlite")
-    with prepared(f"sqlite:///{folder / 'template.db'}", folder / "keyring.json"):
-        pass
-    return folder
-
-
-@pytest.fixture(scope="session")
-def prepared_postgres(
-    postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Path]]:
-    """The name of a prepared PostgreSQL database, to be cloned, and the folder of its keyring."""
-    folder = tmp_path_factory.mktemp("prepared-postgres")
-    name = postgres.create_database()
-    with prepared(postgres.url(name), folder / "keyring.json"):
-        pass
-    yield name, folder
-    postgres.drop_database(name)
 
 
 @pytest.fixture
@@ -49,7 +27,7 @@ def on_sqlite(tmp_path: Path, keyring: Path, prepared_sqlite: Path) -> str:
     """The URL of a prepared SQLite file of the test's own."""
     keyring.parent.mkdir(mode=0o700)
     shutil.copy(prepared_sqlite / "keyring.json", keyring)
-    shutil.copy(prepared_sqlite / "template.db", tmp_path / "prepared.db")
+    shutil.copy(prepared_sqlite / "avnz-int.db", tmp_path / "prepared.db")
     return f"sqlite:///{tmp_path / 'prepared.db'}"
 
 
@@ -70,14 +48,6 @@ def on_postgres(
 def prepared_url(request: pytest.FixtureRequest) -> str:
     """The URL of a prepared database of the test's own; the test runs once on each kind."""
     return str(request.getfixturevalue("on_sqlite" if request.param == "sqlite" else "on_postgres"))
-
-
-@pytest.fixture
-def gateway() -> Iterator[SteeredGateway]:
-    """A gateway on loopback in place of Payflow's hosts."""
-    with SteeredGateway() as running:
-        yield running
-    assert [] == running.failures
 
 
 @pytest.fixture

@@ -115,8 +115,8 @@ def test_who(services: Services, organization: str) -> None:
     denied = services.audit.listing(services.actor, EventFilter(actor="stranger"))
 
     assert [("audit:export", "denied")] * 2 == [(e.action, e.outcome) for e in denied]
-    assert denied == services.audit.listing(services.actor, outcome=AuditOutcome.DENIED)
-    assert denied[1:] == services.audit.listing(services.actor, role=Role.CLIENT_ADMIN)
+    assert denied == services.audit.listing(services.actor, EventFilter(outcome=AuditOutcome.DENIED))
+    assert denied[1:] == services.audit.listing(services.actor, EventFilter(role=Role.CLIENT_ADMIN))
 
 
 def test_follow(services: Services) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avnz_int.cli.state import State, stdin_bytes
 from avnz_int.definitions import schema
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
+from avnz_int.model.inputs import Changes
+from avnz_int.model.secret import Secret
+
+if TYPE_CHECKING:
+    from avnz_int.services.integrations import Definition
 
 _MOST = 1024 * 1024
 _OBJECT = 'write one object: {"FIELD": "value", …}'
@@ -21,6 +26,38 @@ _SAFE = "use {key}=@file, {key}=env:NAME or {key}=- (standard input)"
 def given_any(*options: str | Sequence[str] | None) -> bool:
     """Whether one of the options stands on the command line; an empty file name does, an empty list not."""
     return any(option is not None and option != [] for option in options)
+
+
+def changes(
+    state: State,
+    definition_of: Callable[[], Definition],
+    *,
+    credential: Sequence[str] | None,
+    credentials_file: str | None,
+    setting: Sequence[str] | None,
+    settings_file: str | None,
+    **others: Any,
+) -> Changes:
+    """What the options of an `update` want changed; of the others, None leaves what there is.
+
+    Args:
+        state: told of a file that others can read.
+        definition_of: finds the definition in force; called only where a value hangs on it.
+        credential: `--credential`.
+        credentials_file: `--credentials-file`.
+        setting: `--setting`.
+        settings_file: `--settings-file`.
+        **others: fields of `Changes`.
+    """
+    wanted = {name: value for name, value in others.items() if value is not None}
+    if given_any(credential, credentials_file, setting, settings_file):
+        found = definition_of()
+        sources = Sources(state, found.credential_schema, found.settings_schema)
+        if given_any(credential, credentials_file):
+            wanted["credentials"] = Secret(sources.credentials(credentials_file, credential))
+        if given_any(setting, settings_file):
+            wanted["settings"] = sources.settings(settings_file, setting)
+    return Changes(**wanted)
 
 
 class Sources:

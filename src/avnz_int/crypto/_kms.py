@@ -162,11 +162,6 @@ class KmsKeySource:
         )
 
 
-def is_kms(wrapped: object) -> bool:
-    """Whether KMS wrapped this data key."""
-    return isinstance(wrapped, Mapping) and "kms" in wrapped
-
-
 def _context(aad: bytes) -> dict[str, str]:
     """The encryption context that says the same as the JSON array `aad`."""
     parts = json.loads(aad)

@@ -75,8 +75,6 @@ def listing(
     connection: Connection,
     limits: EventFilter,
     *,
-    role: str | None = None,
-    outcome: str | None = None,
     between: Mapping[str, tuple[int, int]] | None = None,
 ) -> Sequence[Row]:
     """Events, oldest first; `limit` keeps the newest.
@@ -84,18 +82,16 @@ def listing(
     Args:
         connection: of the transaction.
         limits: what they are limited to.
-        role: only of actors of this role.
-        outcome: only those that ended so.
         between: chain -> (after this sequence number, up to this one); no other chain's.
     """
     statement = select(EVENT).order_by(EVENT.c.occurredAt.desc(), EVENT.c.chain, EVENT.c.sequence.desc())
     for column, value in (
         (EVENT.c.actorId, limits.actor),
-        (EVENT.c.actorRole, role),
+        (EVENT.c.actorRole, limits.role),
         (EVENT.c.action, limits.action),
         (EVENT.c.targetId, limits.target),
         (EVENT.c.clientId, limits.client_id),
-        (EVENT.c.outcome, outcome),
+        (EVENT.c.outcome, limits.outcome),
     ):
         if value is not None:
             statement = statement.where(column == value)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Select, Table, insert, update
+from sqlalchemy import Connection, Select, Table, bindparam, insert, select, update
 from sqlmodel import SQLModel
 
 Row = Mapping[str, Any]
@@ -29,6 +30,26 @@ def add_all(connection: Connection, table: Table, values: Sequence[Row]) -> None
 def change(connection: Connection, table: Table, row_id: str, values: Row) -> None:
     """Update one row by its id."""
     connection.execute(update(table).where(table.c.id == row_id).values(**values))
+
+
+def change_all(connection: Connection, table: Table, changes: Sequence[tuple[str, Row]]) -> None:
+    """Update rows given by id: one statement for all that set the same columns."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row_id, values in changes:
+        alike[tuple(values)].append({"row": row_id, **values})
+    for same in alike.values():
+        connection.execute(update(table).where(table.c.id == bindparam("row")), same)
+
+
+def by_ids(
+    connection: Connection, table: Table, ids: Collection[str], *, lock: bool = False
+) -> dict[str, Row]:
+    """Id -> row of those that are there; `lock` keeps others from changing them until the end."""
+    if not ids:
+        return {}
+    statement = select(table).where(table.c.id.in_(ids))
+    found = every(connection, statement.with_for_update() if lock else statement)
+    return {row["id"]: row for row in found}
 
 
 def remove(connection: Connection, table: Table, row_id: str) -> None:

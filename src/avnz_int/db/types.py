@@ -38,8 +38,8 @@ class Timestamp(TypeDecorator[datetime]):
         return None if dialect.name == "postgresql" else _time
 
 
-class Json(TypeDecorator[Any]):
-    """A JSON value: `jsonb` on PostgreSQL, compact text on SQLite. None is SQL NULL."""
+class _Jsonb(TypeDecorator[Any]):
+    """`jsonb` on PostgreSQL, text on SQLite."""
 
     impl = Text
     cache_ok = True
@@ -49,6 +49,12 @@ class Json(TypeDecorator[Any]):
         if dialect.name == "postgresql":
             return dialect.type_descriptor(JSONB(none_as_null=True))
         return dialect.type_descriptor(Text())
+
+
+class Json(_Jsonb):
+    """A JSON value: `jsonb` on PostgreSQL, compact text on SQLite. None is SQL NULL."""
+
+    cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """To the database."""
@@ -61,7 +67,7 @@ class Json(TypeDecorator[Any]):
         return None if dialect.name == "postgresql" else _json
 
 
-class Sealed(TypeDecorator[Any]):
+class Sealed(_Jsonb):
     """A sealed value: `jsonb` on PostgreSQL, text on SQLite; opaque here.
 
     Written as JSON text. Read as it comes, the text on SQLite and an object on PostgreSQL, because only the
@@ -69,14 +75,7 @@ class Sealed(TypeDecorator[Any]):
     Every column of this type is covered by key rotation (a test walks the metadata).
     """
 
-    impl = Text
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The dialect's own type."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(JSONB(none_as_null=True))
-        return dialect.type_descriptor(Text())
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """To the database: JSON text, or the object as it was read."""

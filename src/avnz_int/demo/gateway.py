@@ -164,6 +164,8 @@ def _parse(body: bytes) -> dict[str, str] | None:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # The default of 5 resets connections where a few dozen come at once.
+    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], gateway: PayflowGateway) -> None:
         self.gateway = gateway

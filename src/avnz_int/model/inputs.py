@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from avnz_int.model.enums import Environment, Mode
+from avnz_int.model.enums import AuditOutcome, Environment, Mode, Role
 from avnz_int.model.secret import Credentials
 
 
@@ -109,6 +109,8 @@ class EventFilter:
     action: str | None = None
     target: str | None = None
     client_id: str | None = None
+    role: Role | None = None
+    outcome: AuditOutcome | None = None
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None

@@ -14,7 +14,7 @@ from avnz_int import clock
 from avnz_int.db import audit, keys, rows
 from avnz_int.errors import AuditBrokenError, KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, AuditOutcome, KeyPurpose, Role
+from avnz_int.model.enums import Action, KeyPurpose
 from avnz_int.model.inputs import EventFilter
 from avnz_int.model.secret import Secret
 from avnz_int.model.views import AuditVerdict, AuditView
@@ -44,12 +44,10 @@ class AuditTrail:
         limits: EventFilter | None = None,
         *,
         client: str | None = None,
-        role: Role | None = None,
-        outcome: AuditOutcome | None = None,
     ) -> list[AuditView]:
         """Events, oldest first; with a limit the newest ones."""
         with self._reading(actor) as work:
-            return _listed(work, actor, limits or EventFilter(), client=client, role=role, outcome=outcome)
+            return _listed(work, actor, limits or EventFilter(), client=client)
 
     def follow(
         self,
@@ -57,8 +55,6 @@ class AuditTrail:
         limits: EventFilter | None = None,
         *,
         client: str | None = None,
-        role: Role | None = None,
-        outcome: AuditOutcome | None = None,
         pause_s: float = 0.5,
     ) -> Iterator[list[AuditView]]:
         """What `listing` gives, then new events as they come, without end; each event once.
@@ -84,11 +80,7 @@ class AuditTrail:
                 fresh = {
                     name: (seen.get(name, 0), end) for name, end in ends.items() if end > seen.get(name, 0)
                 }
-                views = (
-                    _listed(work, actor, wanted, client=client, role=role, outcome=outcome, between=fresh)
-                    if fresh
-                    else []
-                )
+                views = _listed(work, actor, wanted, client=client, between=fresh) if fresh else []
                 seen = ends
                 # The limit is of what was there before.
                 wanted = replace(wanted, limit=None)
@@ -227,16 +219,11 @@ def _listed(
     limits: EventFilter,
     *,
     client: str | None,
-    role: Role | None,
-    outcome: AuditOutcome | None,
     between: Mapping[str, tuple[int, int]] | None = None,
 ) -> list[AuditView]:
     if client is not None:
         limits = replace(limits, client_id=refs.client(work.connection, actor, client)["id"])
-    found = audit.listing(
-        work.connection, limits, role=role and role.value, outcome=outcome and outcome.value, between=between
-    )
-    return [_view(row) for row in found]
+    return [_view(row) for row in audit.listing(work.connection, limits, between=between)]
 
 
 def _number(head: rows.Row) -> int:

@@ -9,13 +9,11 @@ from avnz_int.db import clients, keys, merchants, platform, rows
 from avnz_int.db import definitions as definition_rows
 from avnz_int.errors import (
     InvalidInputError,
-    KeyMissingError,
-    SealBrokenError,
     UnverifiedError,
 )
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, AuditOutcome, Environment, Mode, Outcome, Role, Status
+from avnz_int.model.enums import Action, Environment, Mode, Role, Status
 from avnz_int.model.inputs import Changes, Filter, NewClient
 from avnz_int.model.views import ClientView, OfferView
 from avnz_int.providers.contract import CheckReport
@@ -56,17 +54,8 @@ class ClientIntegrations:
             if actor.role is Role.AUDITOR or row["mode"] == Mode.PLATFORM:
                 return client_rows.listed(row, keys.readable_ids(work.connection))
             found = integrations.definition(work.connection, row["provider"])
-            try:
-                opened = self._work.vault.cipher(work.connection).open(
-                    row["credentials"], integrations.place(CLIENT_TABLE, row, found)
-                )
-            except (SealBrokenError, KeyMissingError) as exc:
-                work.record({"purpose": "show", "reason": exc.code}, outcome=AuditOutcome.FAILURE)
-                self._notify(exc.message)
-                return integrations.client_view(row, credentials=None, unreadable=True)
-            work.record({"purpose": "show"})
-            shown = integrations.shown_credentials(found, opened)
-            return integrations.client_view(row, credentials=shown, unreadable=False)
+            shown = self._saver.show(work, Snapshot(CLIENT_TABLE, row, found))
+            return integrations.client_view(row, credentials=shown, unreadable=shown is None)
 
     def find(self, actor: Actor, ref: str, *, client: str | None = None) -> ClientView:
         """One, as in a listing: its credentials stay closed."""
@@ -102,8 +91,8 @@ class ClientIntegrations:
         with self._work.reading(actor, Action.CLIENT_CREATE) as work:
             owner = refs.client(work.connection, actor, client)
             access.require_client(actor, Action.CLIENT_CREATE, owner)
-            found = integrations.definition_for_client(work.connection, actor, provider)
-            row = definition_rows.by_provider(work.connection, provider) or {}
+            row = integrations.client_definition_row(work.connection, actor, provider)
+            found = Definition.of(row)
             shared = platform.by_provider(work.connection, provider)
             offer = client_rows.offer(row, shared if shared and shared["isSharedWithClients"] else None)
         warning = integrations.require_open_for_new(found)
@@ -165,7 +154,13 @@ class ClientIntegrations:
             client_rows.require_new(work, owner, found, name)
             integrations.require_same(work.connection, found)
             row = client_rows.new_row(
-                work, actor, new, owner=owner, found=found, name=name, accepted=_accepted(report)
+                work,
+                actor,
+                new,
+                owner=owner,
+                found=found,
+                name=name,
+                accepted=bool(report and report.success),
             )
             work.target = client_rows.target(row)
             previous = client_rows.take_default(work, row, actor) if new.is_default else None
@@ -214,7 +209,7 @@ class ClientIntegrations:
         if not (plan.values or plan.replaces or defaults or undefaults):
             return self.find(actor, row["id"])
         report = self._saver.test_plan(actor, Action.CLIENT_TEST, plan, timeout_s) if test else None
-        accepted = _accepted(report)
+        accepted = bool(report and report.success)
         with self._work.writing(actor, Action.CLIENT_UPDATE, client_rows.target(row)) as work:
             current = client_rows.locked(work, row)
             values = dict(plan.values)
@@ -309,7 +304,3 @@ class ClientIntegrations:
         after = {**row, **changed}
         accounts.follow_client(work.connection, after, work.organization["id"], actor, moment)
         return after
-
-
-def _accepted(report: CheckReport | None) -> bool:
-    return report is not None and report.outcome is Outcome.OK

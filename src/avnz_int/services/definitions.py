@@ -82,11 +82,8 @@ class Definitions:
         """
         with self._work.reading(actor, Action.DEFINITION_READ) as work:
             if actor.client_id is not None:
-                integrations.definition_for_client(work.connection, actor, provider)
-            else:
-                integrations.definition(work.connection, provider)
-            row = definitions.by_provider(work.connection, provider)
-            return _view(row or {})
+                return _view(integrations.client_definition_row(work.connection, actor, provider))
+            return _view(integrations.definition_row(work.connection, provider))
 
     def seed(self, actor: Actor, *, directory: Path | None = None, prune: bool = False) -> SeedReport:
         """What copying the seeds changed; a second time nothing.

@@ -100,7 +100,12 @@ class Definition:
 
 
 def definition(connection: Connection, provider: str) -> Definition:
-    """The definition in force.
+    """The definition in force; raises as `definition_row` does."""
+    return Definition.of(definition_row(connection, provider))
+
+
+def definition_row(connection: Connection, provider: str) -> rows.Row:
+    """The row of the definition in force.
 
     Raises:
         UnknownProviderError: there is none; the message has the nearest names.
@@ -108,7 +113,7 @@ def definition(connection: Connection, provider: str) -> Definition:
     row = _stored(connection, provider)
     if row is None:
         raise _unknown(connection, provider, client=False, error=UnknownProviderError)
-    return Definition.of(row)
+    return row
 
 
 def require_same(connection: Connection, found: Definition) -> None:
@@ -121,8 +126,8 @@ def require_same(connection: Connection, found: Definition) -> None:
         raise ChangedMeanwhileError(f"the definition of {found.provider} was changed meanwhile")
 
 
-def definition_for_client(connection: Connection, actor: Actor, provider: str) -> Definition:
-    """The definition in force, if clients may use the provider.
+def client_definition_row(connection: Connection, actor: Actor, provider: str) -> rows.Row:
+    """The row of the definition in force, if clients may use the provider.
 
     Raises:
         ForbiddenError: platform-only, said to an org_admin.
@@ -139,7 +144,7 @@ def definition_for_client(connection: Connection, actor: Actor, provider: str) -
             f"{row['name']} ({provider}) is for the platform only: clients cannot configure it",
             hint="use avnz-int platform add, or see avnz-int definitions list --client-allowed",
         )
-    return Definition.of(row)
+    return row
 
 
 def _stored(connection: Connection, provider: str) -> rows.Row | None:
@@ -286,6 +291,12 @@ def platform_view(row: Mapping[str, Any], *, credentials: Any, unreadable: bool)
         created_by=row["createdBy"],
         updated_by=row["updatedBy"],
     )
+
+
+def listed_platform(row: Mapping[str, Any], known_keys: Collection[str]) -> PlatformView:
+    """The view of a platform row whose credentials stay closed."""
+    unreadable = looks_unreadable(row, known_keys)
+    return platform_view(row, credentials=listed_credentials(row), unreadable=unreadable)
 
 
 def client_view(row: Mapping[str, Any], *, credentials: Any, unreadable: bool) -> ClientView:

@@ -11,13 +11,11 @@ from avnz_int.errors import (
     ChangedMeanwhileError,
     ExistsError,
     InUseError,
-    KeyMissingError,
-    SealBrokenError,
     UnverifiedError,
 )
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, AuditOutcome, Outcome, Role, Status, TestResult
+from avnz_int.model.enums import Action, Role, Status, TestResult
 from avnz_int.model.inputs import Changes, Filter, NewPlatform
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views import PlatformView
@@ -43,7 +41,10 @@ class PlatformIntegrations:
         with self._work.reading(actor, Action.PLATFORM_READ) as work:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
             known = keys.readable_ids(work.connection)
-            return [_listed(row, known) for row in platform.listing(work.connection, limits or Filter())]
+            return [
+                integrations.listed_platform(row, known)
+                for row in platform.listing(work.connection, limits or Filter())
+            ]
 
     def show(self, actor: Actor, ref: str) -> PlatformView:
         """One, with its credentials masked; opening them is recorded. An unreadable row is shown as such."""
@@ -51,26 +52,17 @@ class PlatformIntegrations:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
             row = refs.platform_integration(work.connection, ref)
             if actor.role is not Role.ORG_ADMIN:
-                return _listed(row, keys.readable_ids(work.connection))
+                return integrations.listed_platform(row, keys.readable_ids(work.connection))
             work.target = _target(row)
             found = integrations.definition(work.connection, row["provider"])
-            try:
-                opened = self._work.vault.cipher(work.connection).open(
-                    row["credentials"], integrations.place(PLATFORM_TABLE, row, found)
-                )
-            except (SealBrokenError, KeyMissingError) as exc:
-                work.record({"purpose": "show", "reason": exc.code}, outcome=AuditOutcome.FAILURE)
-                self._notify(exc.message)
-                return integrations.platform_view(row, credentials=None, unreadable=True)
-            work.record({"purpose": "show"})
-            shown = integrations.shown_credentials(found, opened)
-            return integrations.platform_view(row, credentials=shown, unreadable=False)
+            shown = self._saver.show(work, Snapshot(PLATFORM_TABLE, row, found))
+            return integrations.platform_view(row, credentials=shown, unreadable=shown is None)
 
     def find(self, actor: Actor, ref: str) -> PlatformView:
         """One, as in a listing: its credentials stay closed."""
         with self._work.reading(actor, Action.PLATFORM_READ) as work:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
-            return _listed(
+            return integrations.listed_platform(
                 refs.platform_integration(work.connection, ref), keys.readable_ids(work.connection)
             )
 
@@ -124,7 +116,7 @@ class PlatformIntegrations:
                 new.environment,
                 timeout_s,
             )
-        accepted = report is not None and report.outcome is Outcome.OK
+        accepted = bool(report and report.success)
         with self._work.writing(actor, Action.PLATFORM_CREATE) as work:
             _require_new(work, found)
             integrations.require_same(work.connection, found)
@@ -185,7 +177,7 @@ class PlatformIntegrations:
         if not plan.values and not plan.replaces:
             return self.find(actor, row["id"])
         report = self._saver.test_plan(actor, Action.PLATFORM_TEST, plan, timeout_s) if test else None
-        accepted = report is not None and report.outcome is Outcome.OK
+        accepted = bool(report and report.success)
         with self._work.writing(actor, Action.PLATFORM_UPDATE, _target(row)) as work:
             current = _locked(work, row)
             _require_unmoved(work, current, plan.values)
@@ -228,7 +220,7 @@ class PlatformIntegrations:
                         hint=f"avnz-int test platform/{row['provider']}",
                     )
                 row = self._switch(work, row, Status.ACTIVE, actor)
-            return _listed(row, keys.readable_ids(work.connection))
+            return integrations.listed_platform(row, keys.readable_ids(work.connection))
 
     def disable(self, actor: Actor, ref: str) -> PlatformView:
         """The integration, inactive; nothing uses it until it is enabled."""
@@ -237,7 +229,7 @@ class PlatformIntegrations:
             row = _locked(work, refs.platform_integration(work.connection, ref))
             if row["status"] != Status.INACTIVE:
                 row = self._switch(work, row, Status.INACTIVE, actor)
-            return _listed(row, keys.readable_ids(work.connection))
+            return integrations.listed_platform(row, keys.readable_ids(work.connection))
 
     def delete(self, actor: Actor, ref: str) -> PlatformView:
         """The integration that is gone now.
@@ -255,7 +247,7 @@ class PlatformIntegrations:
             accounts.close(work.connection, account, actor, clock.now())
             rows.remove(work.connection, platform.PLATFORM, row["id"])
             work.record({name: [row[name], None] for name in ("provider", "name", "environment", "status")})
-            return _listed(row, keys.readable_ids(work.connection))
+            return integrations.listed_platform(row, keys.readable_ids(work.connection))
 
     def _switch(self, work: Writing, row: rows.Row, status: Status, actor: Actor) -> rows.Row:
         moment = integrations.next_moment(row["updatedAt"])
@@ -305,12 +297,4 @@ def _in_use(row: rows.Row, users: Sequence[rows.Row], consequence: str) -> InUse
         f"platform/{row['provider']} is used by {named}: {consequence}",
         hint="delete these client integrations first",
         details={"dependents": dependents},
-    )
-
-
-def _listed(row: rows.Row, known: set[str]) -> PlatformView:
-    return integrations.platform_view(
-        row,
-        credentials=integrations.listed_credentials(row),
-        unreadable=integrations.looks_unreadable(row, known),
     )

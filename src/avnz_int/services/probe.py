@@ -50,22 +50,6 @@ class Prober:
         url = self._endpoints.get(provider)
         return url and check_endpoint(url, variable=_variable(provider))
 
-    def probe(
-        self,
-        found: Definition,
-        credentials: Credentials,
-        settings: Mapping[str, Any] | None,
-        environment: Environment,
-        *,
-        of_platform: bool,
-        timeout_s: float | None = None,
-    ) -> CheckReport:
-        """What the provider says; a refusal is a report, not an error."""
-        request = self.request(
-            found, credentials, settings, environment, of_platform=of_platform, timeout_s=timeout_s
-        )
-        return self.run(request)
-
     def run(self, request: CheckRequest) -> CheckReport:
         """What the provider says; its warnings go to `notify`."""
         report = self._run(request)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from avnz_int.db import rows
-from avnz_int.errors import InvalidInputError
+from avnz_int.errors import InvalidInputError, KeyMissingError, SealBrokenError
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, Environment, Mode, Outcome
@@ -118,9 +118,10 @@ class Saver:
             # Nothing is sent that could not be sealed afterwards.
             self._work.vault.cipher(reading.connection)
         of_platform = target.type == PLATFORM_TABLE
-        report = self._prober.probe(
+        request = self._prober.request(
             found, credentials, settings, environment, of_platform=of_platform, timeout_s=timeout_s
         )
+        report = self._prober.run(request)
         error = refusal(report, found, environment)
         if error is not None:
             with self._work.writing(actor, action, target) as work:
@@ -205,6 +206,18 @@ class Saver:
             opened = self._work.vault.cipher(work.connection).open(before.row["credentials"], place)
             work.record({"purpose": purpose})
         return opened
+
+    def show(self, work: Writing, before: Snapshot) -> dict[str, Any] | None:
+        """The stored credentials masked, None where they do not open; either is recorded."""
+        try:
+            place = integrations.place(before.table, before.row, before.found)
+            opened = self._work.vault.cipher(work.connection).open(before.row["credentials"], place)
+        except (SealBrokenError, KeyMissingError) as exc:
+            work.record({"purpose": "show", "reason": exc.code}, outcome=AuditOutcome.FAILURE)
+            self._notify(exc.message)
+            return None
+        work.record({"purpose": "show"})
+        return integrations.shown_credentials(before.found, opened)
 
     def write(
         self,

@@ -316,8 +316,8 @@ def _is_due(row: rows.Row, stale_s: float | None) -> bool:
 def _as_they_are(work: Writing, batch: Sequence[Chosen]) -> Iterator[tuple[Chosen, rows.Row]]:
     """The rows as they are now: much may have changed since they were chosen."""
     now: dict[str, rows.Row] = {}
-    for table in (PLATFORM_TABLE, CLIENT_TABLE):
-        now |= testing.by_ids(work.connection, table, [one.id for one in batch if one.table == table])
+    for table, columns in testing.TABLES.items():
+        now |= rows.by_ids(work.connection, columns, [one.id for one in batch if one.table == table])
     for one in batch:
         row = now.get(one.id)
         if row is not None and row["credentials"] is not None:

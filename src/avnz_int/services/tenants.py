@@ -185,14 +185,7 @@ def _tree(work: Reading, actor: Actor) -> TreeNode:
         view = _view(tenants.CLIENT, client, organization["slug"])
         nodes.append(TreeNode(view, integrations=used.get(client["id"], []), children=own))
     of_platform = [] if actor.client_id else platform.listing(work.connection, Filter())
-    views = [
-        integrations.platform_view(
-            row,
-            credentials=integrations.listed_credentials(row),
-            unreadable=integrations.looks_unreadable(row, known),
-        )
-        for row in of_platform
-    ]
+    views = [integrations.listed_platform(row, known) for row in of_platform]
     return TreeNode(_view(tenants.ORGANIZATION, organization, None), platform=views, children=nodes)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy import Connection, bindparam, select, update
 
 from avnz_int import clock
 from avnz_int.crypto.cipher import Cipher
@@ -28,7 +25,7 @@ from avnz_int.services.work import Writing
 ACTION = {PLATFORM_TABLE: Action.PLATFORM_TEST, CLIENT_TABLE: Action.CLIENT_TEST}
 TESTED = ("credentialsUpdatedAt", "settings", "environment")
 """The columns that tell whether a row still has what was tested; a new data key is no other credential."""
-_TABLES = {PLATFORM_TABLE: platform.PLATFORM, CLIENT_TABLE: clients.INTEGRATION}
+TABLES = {PLATFORM_TABLE: platform.PLATFORM, CLIENT_TABLE: clients.INTEGRATION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +62,6 @@ class Opened:
         )
 
 
-def by_ids(
-    connection: Connection, table: str, ids: Collection[str], *, lock: bool = False
-) -> dict[str, rows.Row]:
-    """Id -> row of those that are there; `lock` keeps others from changing them until the end."""
-    if not ids:
-        return {}
-    columns = _TABLES[table]
-    statement = select(columns).where(columns.c.id.in_(ids))
-    if lock:
-        statement = statement.with_for_update()
-    return {row["id"]: row for row in rows.every(connection, statement)}
-
-
 def open_row(
     work: Writing, vault: Vault, table: str, row: rows.Row, found: Definition, *, asked: rows.Row
 ) -> Opened:
@@ -111,10 +95,10 @@ def record_all(
 ) -> list[CheckView]:
     """As `record`, for many."""
     current: dict[str, rows.Row] = {}
-    for table in _TABLES:
+    for table, columns in TABLES.items():
         ids = [opened.row["id"] for opened, _ in done if opened.table == table]
-        current |= by_ids(work.connection, table, ids, lock=True)
-    changed: dict[str, list[dict[str, Any]]] = {table: [] for table in _TABLES}
+        current |= rows.by_ids(work.connection, columns, ids, lock=True)
+    changed: dict[str, list[tuple[str, rows.Row]]] = {table: [] for table in TABLES}
     followed: list[tuple[str, rows.Row]] = []
     for opened, report in done:
         row = current.get(opened.row["id"])
@@ -127,7 +111,7 @@ def record_all(
             )
         elif report.outcome is not Outcome.UNSUPPORTED:
             values = _values(opened.table, row, report, actor)
-            changed[opened.table].append({"row": row["id"], **values})
+            changed[opened.table].append((row["id"], values))
             found = integrations.changes(row, values)
             facts |= found
             if "status" in found:
@@ -135,7 +119,7 @@ def record_all(
         outcome = AuditOutcome.SUCCESS if report.outcome is Outcome.OK else AuditOutcome.FAILURE
         work.record(facts, action=ACTION[opened.table], target=opened.target, outcome=outcome)
     for table, updates in changed.items():
-        _change_all(work.connection, table, updates)
+        rows.change_all(work.connection, TABLES[table], updates)
     for table, row in followed:
         _follow(work, table, row, actor)
     return [view(opened.asked["id"], opened.row, report) for opened, report in done]
@@ -164,16 +148,6 @@ def _follow(work: Writing, table: str, after: rows.Row, actor: Actor) -> None:
         # What has credentials of its own stands on no platform integration.
         own = {**after, "platformStatus": None}
         accounts.follow_client(work.connection, own, work.organization["id"], actor, moment)
-
-
-def _change_all(connection: Connection, table: str, updates: Sequence[dict[str, Any]]) -> None:
-    """Update rows, each by the id that it has as `row`: one statement for all that set the same columns."""
-    columns = _TABLES[table]
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for values in updates:
-        alike[tuple(values)].append(values)
-    for same in alike.values():
-        connection.execute(update(columns).where(columns.c.id == bindparam("row")), same)
 
 
 def _values(table: str, current: rows.Row, report: CheckReport, actor: Actor) -> dict[str, Any]:

@@ -165,16 +165,7 @@ class Work:
         self._open_keys()
         try:
             with self.database.write() as connection:
-                organization = _organization(connection, self.database)
-                work = Writing(
-                    connection,
-                    organization,
-                    target,
-                    actor=actor,
-                    action=action,
-                    vault=self.vault,
-                    chain_name=chain.SYSTEM if system else organization["id"],
-                )
+                work = self._begun(connection, actor, action, target, system=system)
                 yield work
                 work.finish()
         except (*_DENIALS, *_FAILURES) as exc:
@@ -195,6 +186,26 @@ class Work:
                 if row["status"] == KeyStatus.ACTIVE.value and row["purpose"] in needed:
                     self.vault.material(row)
 
+    def _begun(
+        self,
+        connection: Connection,
+        actor: Actor,
+        action: Action,
+        target: Target | None,
+        *,
+        system: bool = False,
+    ) -> Writing:
+        organization = _organization(connection, self.database)
+        return Writing(
+            connection,
+            organization,
+            target,
+            actor=actor,
+            action=action,
+            vault=self.vault,
+            chain_name=chain.SYSTEM if system else organization["id"],
+        )
+
     def refused(self, actor: Actor, action: Action, target: Target | None, exc: AvnzError) -> None:
         """Record a refusal that happened outside any transaction."""
         self._record_refusal(actor, action, target, exc)
@@ -204,16 +215,7 @@ class Work:
         # The refusal stands even where it cannot be recorded (no keyring, a read-only disk): what is asked
         # for is not given either way, and the first error is the one to be told.
         with contextlib.suppress(AvnzError), self.database.write() as connection:
-            organization = _organization(connection, self.database)
-            work = Writing(
-                connection,
-                organization,
-                target,
-                actor=actor,
-                action=action,
-                vault=self.vault,
-                chain_name=organization["id"],
-            )
+            work = self._begun(connection, actor, action, target)
             work.record({"reason": exc.code, **_plain(exc.details)}, outcome=outcome)
             work.finish()
 

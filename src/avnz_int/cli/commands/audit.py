@@ -56,7 +56,7 @@ def list_(
     With --follow each event is a line; -o json then prints an object a line.
     """
     state = state_of(ctx)
-    from avnz_int.model.inputs import EventFilter  # noqa: PLC0415
+    from avnz_int.model.inputs import EventFilter
 
     if follow and until is not None:
         raise UsageError("--follow has no end", hint="leave --until or --follow out")
@@ -64,18 +64,20 @@ def list_(
         actor=actor,
         action=action and action.value,
         target=target,
+        role=role,
+        outcome=outcome,
         since=_time("--since", since),
         until=_time("--until", until),
         limit=limit,
     )
     audit, owner = state.services.audit, state.client(client)
     if not follow:
-        views = audit.listing(state.actor, limits, client=owner, role=role, outcome=outcome)
+        views = audit.listing(state.actor, limits, client=owner)
         output.emit_all(state, form, views, _COLUMNS)
         return
     lines = _Lines(Format.JSONL if form is Format.JSON else form)
     lines.begin()
-    for batch in audit.follow(state.actor, limits, client=owner, role=role, outcome=outcome):
+    for batch in audit.follow(state.actor, limits, client=owner):
         lines.put(encode(batch))
 
 
@@ -189,7 +191,7 @@ class _Lines:
         sys.stdout.flush()
 
     def _csv(self, event: Mapping[str, Any]) -> None:
-        import csv  # noqa: PLC0415
+        import csv
 
         writer = csv.writer(sys.stdout, lineterminator="\n")
         if self._first:

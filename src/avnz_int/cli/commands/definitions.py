@@ -120,7 +120,7 @@ def validate(
 
 def _validated(paths: list[Path], *, shipped: bool = False) -> tuple[int, list[dict[str, str]]]:
     """How many seeds there are in these files and folders, and what is wrong with them."""
-    from avnz_int.definitions import loader, schema  # noqa: PLC0415
+    from avnz_int.definitions import loader, schema
 
     checked, problems = 0, []
     for path in paths:
@@ -141,8 +141,8 @@ def _validated(paths: list[Path], *, shipped: bool = False) -> tuple[int, list[d
 
 def _validated_all() -> tuple[int, list[dict[str, str]]]:
     """As `_validated`, for the seeds that are shipped and those of plugins, whose modules are loaded."""
-    from avnz_int.definitions import loader  # noqa: PLC0415
-    from avnz_int.services import plugins  # noqa: PLC0415
+    from avnz_int.definitions import loader
+    from avnz_int.services import plugins
 
     checked, problems = _validated([loader.seeds_dir()], shipped=True)
     found = plugins.examined()
@@ -151,7 +151,7 @@ def _validated_all() -> tuple[int, list[dict[str, str]]]:
 
 
 def _print_test(credential_schema: dict[str, Any]) -> None:
-    from avnz_int.definitions import schema  # noqa: PLC0415
+    from avnz_int.definitions import schema
 
     told = schema.tested(credential_schema)
     if told is not None:
@@ -161,7 +161,7 @@ def _print_test(credential_schema: dict[str, Any]) -> None:
 
 
 def _print_schema(what: str, found: dict[str, Any] | None) -> None:
-    from avnz_int.definitions import schema  # noqa: PLC0415
+    from avnz_int.definitions import schema
 
     typer.echo(f"\n{what}")
     fields = schema.question_order(found)

@@ -60,9 +60,9 @@ def demo(
 
     Configures, tests and shares a Payflow account, then removes everything again; touches nothing of yours.
     """
-    from tempfile import TemporaryDirectory  # noqa: PLC0415  # and random with it: 2 ms of every --help
+    from tempfile import TemporaryDirectory  # and random with it: 2 ms of every --help
 
-    from avnz_int.demo.gateway import PayflowGateway  # noqa: PLC0415
+    from avnz_int.demo.gateway import PayflowGateway
 
     login = (_ACCOUNT["partner"], _ACCOUNT["vendor"], _ACCOUNT["user"])
     if gateway_only:
@@ -107,9 +107,9 @@ def _prepare(folder: Path, gateway: str) -> None:
 
 
 def _walk() -> int:
-    import shlex  # noqa: PLC0415
+    import shlex
 
-    from avnz_int.cli.main import run  # noqa: PLC0415  # main finds this module
+    from avnz_int.cli.main import run  # main finds this module
 
     for step in _STEPS:
         typer.echo(f"$ avnz-int {step}")

@@ -33,7 +33,7 @@ def init(
             raise UsageError(
                 "the database is empty: which organization is it for?", hint="avnz-int init --org SLUG"
             )
-        from avnz_int.cli import prompts  # noqa: PLC0415
+        from avnz_int.cli import prompts
 
         org = prompts.text("Slug of the organization (a-z, 0-9, -):", default="", validate=_slug)
         name = name or prompts.text("Name of the organization:", default=org)
@@ -58,8 +58,8 @@ def init(
 
 
 def _slug(text: str) -> str | None:
-    from avnz_int.errors import InvalidInputError  # noqa: PLC0415
-    from avnz_int.services.tenants import checked_slug  # noqa: PLC0415
+    from avnz_int.errors import InvalidInputError
+    from avnz_int.services.tenants import checked_slug
 
     try:
         checked_slug(text)

@@ -54,7 +54,7 @@ def prune(ctx: typer.Context, yes: Yes = False, form: Output = Format.TABLE) -> 
     state = state_of(ctx)
     found = state.services.keyrings.prunable(state.actor)
     if found:
-        from avnz_int.cli import prompts  # noqa: PLC0415
+        from avnz_int.cli import prompts
 
         prompts.confirm_or_refuse(
             question=f"Remove master key {', '.join(found)} for good? Backups made under it never open again",

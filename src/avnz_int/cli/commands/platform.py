@@ -47,7 +47,7 @@ def list_(
     form: Output = Format.TABLE,
 ) -> None:
     """List platform integrations; credentials stay closed."""
-    from avnz_int.model.inputs import Filter  # noqa: PLC0415
+    from avnz_int.model.inputs import Filter
 
     state = state_of(ctx)
     limits = Filter(environment, category, state.known_provider(provider), status)
@@ -81,12 +81,12 @@ def add(
     On a terminal, what is missing is asked for.
     """
     # Schemas, questions and inputs: 20 ms that a TAB or --help does not pay.
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
-    from avnz_int.cli import wizard  # noqa: PLC0415
-    from avnz_int.cli.sources import Sources, given_any  # noqa: PLC0415
-    from avnz_int.model.inputs import NewPlatform  # noqa: PLC0415
-    from avnz_int.model.secret import Secret  # noqa: PLC0415
+    from avnz_int.cli import wizard
+    from avnz_int.cli.sources import Sources, given_any
+    from avnz_int.model.inputs import NewPlatform
+    from avnz_int.model.secret import Secret
 
     state = state_of(ctx)
     interactive = state.interactive()
@@ -135,25 +135,20 @@ def update(
     form: Output = Format.TABLE,
 ) -> None:
     """Change an integration; credentials are replaced as a whole."""
-    from avnz_int.cli.sources import Sources, given_any  # noqa: PLC0415
-    from avnz_int.model.inputs import UNSET, Changes  # noqa: PLC0415
-    from avnz_int.model.secret import Secret  # noqa: PLC0415
+    from avnz_int.cli import sources
 
     state = state_of(ctx)
     service = state.services.platform
-    credentials: dict[str, Any] = {}
-    settings: dict[str, Any] = {}
-    if given_any(credential, credentials_file, setting, settings_file):
-        found = service.definition_of(state.actor, ref)
-        sources = Sources(state, found.credential_schema, found.settings_schema)
-        credentials = sources.credentials(credentials_file, credential)
-        settings = sources.settings(settings_file, setting)
-    wanted = Changes(
-        name=UNSET if name is None else name,
-        description=UNSET if description is None else description,
-        credentials=Secret(credentials) if given_any(credential, credentials_file) else UNSET,
-        settings=settings if given_any(setting, settings_file) else UNSET,
-        environment=UNSET if environment is None else environment,
+    wanted = sources.changes(
+        state,
+        lambda: service.definition_of(state.actor, ref),
+        credential=credential,
+        credentials_file=credentials_file,
+        setting=setting,
+        settings_file=settings_file,
+        name=name,
+        description=description,
+        environment=environment,
     )
     view = service.update(state.actor, ref, wanted, test=test is not False, timeout_s=timeout)
     output.emit(state, form, view)
@@ -183,7 +178,7 @@ def delete(
     """Delete an integration that no client uses."""
     state = state_of(ctx)
     if not yes:
-        from avnz_int.cli import prompts  # noqa: PLC0415
+        from avnz_int.cli import prompts
 
         view = state.services.sharing.show(state.actor, ref)
         question = f"Delete platform/{view.provider} ({view.environment})?"

@@ -107,7 +107,7 @@ def _preview(state: State, purpose: KeyPurpose, *, new_key: bool, resume: bool, 
 
 def _retire(state: State, *, grace: int, dry_run: bool, yes: bool) -> RotationView:
     if not dry_run:
-        from avnz_int.cli import prompts  # noqa: PLC0415
+        from avnz_int.cli import prompts
 
         question = "Erase every older data key that nothing stored here needs? It cannot be undone."
         prompts.confirm_or_refuse(question=question, interactive=state.interactive(), yes=yes)
@@ -120,9 +120,9 @@ def _progress() -> Iterator[Callable[[Any], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415  # 48 ms that a script does not pay
-    from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console  # 48 ms that a script does not pay
+    from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn
+    from rich.text import Text
 
     class Rate(ProgressColumn):
         def render(self, task: Any) -> Text:

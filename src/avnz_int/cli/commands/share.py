@@ -63,7 +63,7 @@ def share(
             raise UsageError(
                 "at which price?", hint="give --percentage-fee, --flat-fee, --monthly-minimum; 0 is a price"
             )
-        from avnz_int.model.pricing import Pricing  # noqa: PLC0415
+        from avnz_int.model.pricing import Pricing
 
         pricing = Pricing.of(percentage_fee or "0", flat_fee or 0, monthly_minimum or 0, currency)
         view = state.services.sharing.share(state.actor, ref, pricing)
@@ -71,7 +71,7 @@ def share(
 
 
 def _end(state: State, ref: str, *, revoke: bool, yes: bool, interactive: bool) -> None:
-    from avnz_int.cli import prompts  # noqa: PLC0415
+    from avnz_int.cli import prompts
 
     view = state.services.sharing.show(state.actor, ref)
     users = ", ".join(view.clients) or "nobody"
@@ -84,7 +84,7 @@ def _end(state: State, ref: str, *, revoke: bool, yes: bool, interactive: bool) 
 
 
 def _row(view: Any) -> dict[str, Any]:
-    from avnz_int.model.pricing import Pricing  # noqa: PLC0415
+    from avnz_int.model.pricing import Pricing
 
     price = Pricing.from_json(view.client_pricing).shown() if view.client_pricing else None
     return {

@@ -61,7 +61,7 @@ def tree_(ctx: typer.Context, form: Output = Format.TABLE) -> None:
     state = state_of(ctx)
 
     def table(root: Any) -> None:
-        from avnz_int.cli import tree  # noqa: PLC0415
+        from avnz_int.cli import tree
 
         tree.draw(state, root)
 
@@ -98,7 +98,7 @@ def remove(
     """Remove a client or company that nothing depends on."""
     state = state_of(ctx)
     view = state.services.tenants.show(state.actor, slug)
-    from avnz_int.cli import prompts  # noqa: PLC0415
+    from avnz_int.cli import prompts
 
     prompts.confirm_or_refuse(
         question=f"Remove the {view.kind} {view.slug} ({view.name})?",
