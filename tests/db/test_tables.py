@@ -37,8 +37,27 @@ MODELS = {
     "AuditEvent": """id organizationId chain sequence occurredAt actorId actorRole action targetType targetId
         clientId outcome changes requestId keyId previousMac mac""",
     "AuditHead": "chain sequence mac",
+    "Token": """id organizationId clientId name role prefix hash expiresAt lastUsedAt revokedAt revokedBy
+        createdAt updatedAt createdBy updatedBy""",
+    "AccountPool": """id organizationId clientId name environment strategy createdAt updatedAt createdBy
+        updatedBy""",
+    "AccountPoolMember": """id poolId merchantAccountId priority weight transactionLimit monthlyLimit
+        limitCurrency currencies createdAt updatedAt createdBy updatedBy""",
+    "PriceVersion": """id organizationId platformIntegrationId clientId percentageFee flatFee monthlyMinimum
+        currency effectiveAt createdAt createdBy""",
+    "ActivationPeriod": "id clientId clientIntegrationId platformIntegrationId startedAt endedAt",
+    "UsageRecord": """clientId type transactionId clientIntegrationId platformIntegrationId merchantAccountId
+        amount currency occurredAt status refundOf priceVersionId billingMonth recordedAt""",
+    "BillingMonth": "month organizationId closedAt closedBy",
+    "Statement": """id organizationId clientId platformIntegrationId provider name month currency total
+        feeSettings closedAt closedBy""",
+    "StatementLine": """statementId number kind description month count volume amount priceVersionId""",
 }
-BEYOND = {"credentialsKeyId", "credentialsUpdatedAt"}
+BEYOND = {
+    *("credentialsKeyId", "credentialsUpdatedAt", "credentialsFingerprints", "previousCredentials"),
+    *("previousCredentialsKeyId", "previousCredentialsExpireAt", "previousSettings", "previousEnvironment"),
+}
+OURS = {"PlatformIntegration": {"isDefaultForNewClients"}}
 
 
 def table(name: str) -> Table:
@@ -59,14 +78,20 @@ def refusal(connection: Connection, name: str, /, **changes: Any) -> str:
     """Which constraint refuses a row like the table's one with these changes, in PostgreSQL's name of it."""
     savepoint = connection.begin_nested()
     with pytest.raises(IntegrityError) as caught:
-        connection.execute(insert(table(name)).values(**(ROWS[name] | {"id": "new"} | changes)))
+        connection.execute(
+            insert(table(name)).values(
+                **(ROWS[name] | ({"id": "new"} if "id" in ROWS[name] else {}) | changes)
+            )
+        )
     savepoint.rollback()
     return violated_constraint(caught.value)
 
 
 def accepted(connection: Connection, name: str, /, **changes: Any) -> None:
     """Insert a row like the table's one with these changes."""
-    connection.execute(insert(table(name)).values(**(ROWS[name] | {"id": "new"} | changes)))
+    connection.execute(
+        insert(table(name)).values(**(ROWS[name] | ({"id": "new"} if "id" in ROWS[name] else {}) | changes))
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -75,7 +100,8 @@ def test_columns(name: str) -> None:
     extra = {column.name for column in table(name).columns} - set(MODELS[name].split())
 
     assert set(MODELS[name].split()) <= set(table(name).columns.keys())
-    assert extra == (BEYOND if any(isinstance(c.type, Sealed) for c in table(name).columns) else set())
+    sealed = any(isinstance(c.type, Sealed) for c in table(name).columns)
+    assert extra == (BEYOND if sealed else set()) | OURS.get(name, set())
 
 
 def test_models() -> None:
@@ -107,7 +133,8 @@ def test_postgres_types(postgres_url: str) -> None:
         "clientPricing",
         "usageThisMonth",
     }
-    json |= {"wrappedKey", "changes"}
+    json |= {"wrappedKey", "changes", "feeSettings"} | {"credentialsFingerprints", "previousCredentials"}
+    json |= {"previousSettings"}
     for (name, column), kind in found.items():
         if name not in MODELS:
             continue
@@ -243,6 +270,34 @@ def test_platform_mode(filled: Connection) -> None:
         ("Company", {"slug": "x", "status": "error"}, "status"),
         ("AuditEvent", {"sequence": 0}, "sequence"),
         ("AuditEvent", {"sequence": 2, "outcome": "so-so"}, "outcome"),
+        ("PlatformIntegration", {"isDefaultForNewClients": True, "provider": "x"}, "newClients"),
+        ("PlatformIntegration", {"provider": "x", "previousEnvironment": "sandbox"}, "previousPlace"),
+        ("PlatformIntegration", {"provider": "x", "previousCredentialsKeyId": "key"}, "previousSealed"),
+        ("PlatformIntegration", {"provider": "x", "previousCredentialsExpireAt": NOW}, "previousExpiry"),
+        ("Token", {"hash": "x", "clientId": None}, "client"),
+        ("Token", {"hash": "x", "role": "auditor"}, "client"),
+        ("Token", {"hash": "x", "role": "king", "clientId": None}, "role"),
+        ("Token", {"hash": "x", "revokedAt": NOW}, "revoked"),
+        ("AccountPool", {"name": "x", "strategy": "random"}, "strategy"),
+        ("AccountPoolMember", {"poolId": "l2", "weight": -1}, "weight"),
+        ("AccountPoolMember", {"poolId": "l2", "priority": -1}, "priority"),
+        (
+            "AccountPoolMember",
+            {"poolId": "l2", "transactionLimit": 0, "limitCurrency": "USD"},
+            "transactionLimit",
+        ),
+        ("AccountPoolMember", {"poolId": "l2", "monthlyLimit": 0, "limitCurrency": "USD"}, "monthlyLimit"),
+        ("AccountPoolMember", {"poolId": "l2", "monthlyLimit": 5}, "limitCurrency"),
+        ("PriceVersion", {"currency": "EUR", "flatFee": -1}, "fees"),
+        (
+            "ActivationPeriod",
+            {"clientIntegrationId": "x", "endedAt": clock.parse_rfc3339("2000-01-01T00:00:00Z")},
+            "order",
+        ),
+        ("UsageRecord", {"transactionId": "y", "amount": -1}, "amount"),
+        ("UsageRecord", {"transactionId": "y", "status": "so-so"}, "status"),
+        ("UsageRecord", {"type": "gift"}, "type"),
+        ("StatementLine", {"number": 2, "kind": "gift"}, "kind"),
     ],
 )
 def test_rules(filled: Connection, name: str, changes: dict[str, Any], constraint: str) -> None:
@@ -261,6 +316,10 @@ def test_rules(filled: Connection, name: str, changes: dict[str, Any], constrain
         ("ClientIntegration", {"isDefault": False}, ["clientId", "provider", "name"]),
         ("MerchantAccount", {}, ["clientIntegrationId"]),
         ("AuditEvent", {}, ["chain", "sequence"]),
+        ("Token", {}, ["hash"]),
+        ("AccountPool", {}, ["clientId", "name"]),
+        ("AccountPoolMember", {}, ["poolId", "merchantAccountId"]),
+        ("Statement", {}, ["clientId", "platformIntegrationId", "month", "currency"]),
     ],
 )
 def test_unique(filled: Connection, name: str, changes: dict[str, Any], columns: list[str]) -> None:

@@ -53,6 +53,41 @@ class AccountStatus(StrEnum):
     CLOSED = "closed"
 
 
+class PoolStrategy(StrEnum):
+    """How a pool chooses among its accounts: in order, or by weight from the transaction's key."""
+
+    PRIORITY = "priority"
+    WEIGHTED = "weighted"
+
+
+class UsageType(StrEnum):
+    """What a usage record is of; the same transaction id may stand once for each."""
+
+    CHARGE = "charge"
+    REFUND = "refund"
+    VOID = "void"
+
+
+class UsageStatus(StrEnum):
+    """What became of a transaction; only an approved one costs a fee."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+
+
+class LineKind(StrEnum):
+    """What a line of a statement is for.
+
+    `minimum` is what is missing to the monthly minimum, `correction` is of usage that came after its month
+    was closed.
+    """
+
+    PERCENTAGE = "percentage"
+    FLAT = "flat"
+    MINIMUM = "minimum"
+    CORRECTION = "correction"
+
+
 class DefinitionStatus(StrEnum):
     """`deprecated` refuses new integrations and leaves existing ones alone; `beta` warns."""
 
