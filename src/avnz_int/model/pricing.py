@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Self
 
 from avnz_int.errors import InvalidInputError
@@ -78,6 +78,15 @@ class Pricing:
             "monthlyMinimum": self.monthly_minimum,
             "currency": self.currency,
         }
+
+    def percentage_of(self, amount: int) -> int:
+        """The percentage fee of a transaction: minor units, half a unit rounded up.
+
+        Args:
+            amount: of the transaction, minor units, not negative.
+        """
+        exact = Decimal(amount) * self.percentage_fee / 100
+        return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
     def shown(self) -> str:
         """`0.5% + $0.10/txn, $50.00 a month at least`."""

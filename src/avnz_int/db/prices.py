@@ -1,0 +1,35 @@
+"""Queries over price versions and activation periods: what platform integrations cost, and who uses them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, or_, select
+
+from avnz_int.db import rows, tables
+from avnz_int.db.rows import Row
+
+VERSION = rows.table_of(tables.PriceVersion)
+PERIOD = rows.table_of(tables.ActivationPeriod)
+
+
+def versions(connection: Connection, platform_integration_id: str | None = None) -> list[Row]:
+    """All price versions, or those of one platform integration, in the order in which they take effect."""
+    statement = select(VERSION).order_by(VERSION.c.effectiveAt, VERSION.c.id)
+    if platform_integration_id is not None:
+        statement = statement.where(VERSION.c.platformIntegrationId == platform_integration_id)
+    return rows.every(connection, statement)
+
+
+def periods(
+    connection: Connection, start: datetime, end: datetime, *, client_id: str | None = None
+) -> list[Row]:
+    """The activation periods that reach into the time from `start` to before `end`."""
+    statement = (
+        select(PERIOD)
+        .where(PERIOD.c.startedAt < end, or_(PERIOD.c.endedAt.is_(None), PERIOD.c.endedAt > start))
+        .order_by(PERIOD.c.startedAt, PERIOD.c.id)
+    )
+    if client_id is not None:
+        statement = statement.where(PERIOD.c.clientId == client_id)
+    return rows.every(connection, statement)
