@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from support.cli import Command
-from support.commands import PRICE, own, platform, using
+from support.commands import LOGIN, PRICE, own, platform, using
 
 GOLDEN = Path(__file__).parent / "golden" / "shapes"
 UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
@@ -63,6 +63,8 @@ def scene(command: Command) -> dict[str, Any]:
         found[f"{group}-list"] = told(command, group, "list")
         found[f"{group}-show"] = told(command, group, "show", ref)
         found[f"{group}-update"] = told(command, group, "update", ref, "--description", "The first")
+        told(command, group, "update", ref, *LOGIN)
+        found[f"{group}-rollback"] = told(command, group, "rollback", ref)
         found[f"{group}-disable"] = told(command, group, "disable", ref)
         found[f"{group}-enable"] = told(command, group, "enable", ref)
     found["client-set-default"] = told(command, "client", "set-default", "acme/Main")

@@ -256,6 +256,14 @@ SettingsFile = Annotated[
 EnvironmentOption = Annotated[
     Environment | None, typer.Option("--environment", help="Which world they belong to (production).")
 ]
+KeepPrevious = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-previous",
+        metavar="DURATION",
+        help="How long replaced credentials can be rolled back to (7d); 0s destroys them now.",
+    ),
+]
 TestOption = Annotated[
     bool | None,
     typer.Option("--test/--no-test", help="Ask the provider before saving (default), or save unverified."),

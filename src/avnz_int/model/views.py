@@ -104,6 +104,7 @@ class PlatformView:
     last_test_result: str | None
     error_message: str | None
     credentials_updated_at: datetime
+    previous_credentials_expire_at: datetime | None
     created_at: datetime
     updated_at: datetime
     created_by: str
@@ -146,6 +147,7 @@ class ClientView:
     last_test_result: str | None
     error_message: str | None
     credentials_updated_at: datetime | None
+    previous_credentials_expire_at: datetime | None
     created_at: datetime
     updated_at: datetime
     created_by: str

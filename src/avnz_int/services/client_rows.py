@@ -14,7 +14,7 @@ from avnz_int.model.enums import Action, Environment, Mode, Status, TestResult
 from avnz_int.model.inputs import NewClient
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views import ClientView, OfferView, PlatformOfferView
-from avnz_int.services import access, field_order, integrations, refs
+from avnz_int.services import access, field_order, integrations, refs, sealing
 from avnz_int.services.integrations import CLIENT_TABLE, Definition
 from avnz_int.services.work import Reading, Writing
 
@@ -49,6 +49,8 @@ def new_row(
         "mode": new.mode.value,
         "credentials": None,
         "credentialsKeyId": None,
+        "credentialsFingerprints": None,
+        **sealing.NONE_BEFORE,
         "credentialsUpdatedAt": moment if new.mode is Mode.OWN else None,
         "platformIntegrationId": used["id"] if used else None,
         "settings": dict(new.settings or {}) or None,

@@ -27,7 +27,7 @@ from avnz_int.errors import (
     SealBrokenError,
 )
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, AuditOutcome, KeyPurpose, KeyStatus
+from avnz_int.model.enums import Action, AuditOutcome, KeyStatus
 from avnz_int.model.secret import Secret
 from avnz_int.services import chain
 from avnz_int.services.vault import Vault
@@ -181,9 +181,8 @@ class Work:
         with contextlib.suppress(AvnzError):
             with self.database.read() as connection:
                 held = keys.listing(connection)
-            needed = {KeyPurpose.AUDIT.value, KeyPurpose.CREDENTIALS.value}
             for row in held:
-                if row["status"] == KeyStatus.ACTIVE.value and row["purpose"] in needed:
+                if row["status"] == KeyStatus.ACTIVE.value:
                     self.vault.material(row)
 
     def _begun(

@@ -17,6 +17,7 @@ from avnz_int.cli.state import (
     EnvironmentFilter,
     EnvironmentOption,
     Format,
+    KeepPrevious,
     Output,
     ProviderArgument,
     ProviderFilter,
@@ -187,6 +188,7 @@ def update(
         bool | None, typer.Option("--default/--no-default", help="Make it the default, or not.")
     ] = None,
     priority: Priority = None,
+    keep_previous: KeepPrevious = None,
     test: TestOption = None,
     timeout: Timeout = None,
     form: Output = Format.TABLE,
@@ -204,6 +206,7 @@ def update(
         credentials_file=credentials_file,
         setting=setting,
         settings_file=settings_file,
+        keep_previous=keep_previous,
         name=name,
         description=description,
         environment=environment,
@@ -221,6 +224,23 @@ def set_default(
     """Make it the default of its category and environment; the former one is it no more."""
     state = state_of(ctx)
     view = state.services.clients.set_default(state.actor, ref, client=state.client(client, ref))
+    output.emit(state, form, view)
+
+
+@app.command()
+def rollback(
+    ctx: typer.Context,
+    ref: ClientRef,
+    client: ClientOption = None,
+    test: TestOption = None,
+    timeout: Timeout = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Put the credentials from before the last replacement in force again."""
+    state = state_of(ctx)
+    view = state.services.clients.rollback(
+        state.actor, ref, client=state.client(client, ref), test=test is not False, timeout_s=timeout
+    )
     output.emit(state, form, view)
 
 
