@@ -17,6 +17,7 @@ from avnz_int.errors import UsageError
 from avnz_int.model.enums import Category, Environment, Status
 
 if TYPE_CHECKING:
+    from avnz_int.cli.listing import Pick
     from avnz_int.model.actor import Actor
     from avnz_int.settings import Settings
     from avnz_int.wiring import Services
@@ -49,6 +50,8 @@ class State:
         self._keyring = keyring
         self._no_input = no_input
         self.color = color
+        self.pick: Pick | None = None
+        """What of a listing was asked for, where the command is one (`cli.listing`)."""
         self._told: set[str] = set()
 
     @cached_property

@@ -8,6 +8,7 @@ import typer
 
 from avnz_int.cli import output
 from avnz_int.cli.commands.platform import Description, Name
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import (
     CategoryFilter,
     ClientOption,
@@ -54,6 +55,7 @@ Priority = Annotated[
 
 
 @app.command("list")
+@listing()
 def list_(
     ctx: typer.Context,
     client: ClientOption = None,
@@ -82,6 +84,7 @@ def show(
 
 
 @app.command()
+@listing()
 def available(ctx: typer.Context, client: ClientOption = None, form: Output = Format.TABLE) -> None:
     """List what a client may configure, and what the platform offers of it."""
     state = state_of(ctx)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from avnz_int.cli import complete, output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import ClientOption, Format, Output, state_of
 
 app = typer.Typer(help="Merchant accounts of payment gateways.", no_args_is_help=True)
@@ -14,6 +15,7 @@ _COLUMNS = ("client", "name", "provider", "environment", "status", "id")
 
 
 @app.command("list")
+@listing()
 def list_(ctx: typer.Context, client: ClientOption = None, form: Output = Format.TABLE) -> None:
     """List accounts, in every state."""
     state = state_of(ctx)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import (
     CategoryFilter,
     CredentialOption,
@@ -39,6 +40,7 @@ Description = Annotated[str | None, typer.Option("--description", metavar="TEXT"
 
 
 @app.command("list")
+@listing()
 def list_(
     ctx: typer.Context,
     environment: EnvironmentFilter = None,
