@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, or_, select
@@ -13,11 +14,11 @@ VERSION = rows.table_of(tables.PriceVersion)
 PERIOD = rows.table_of(tables.ActivationPeriod)
 
 
-def versions(connection: Connection, platform_integration_id: str | None = None) -> list[Row]:
-    """All price versions, or those of one platform integration, in the order in which they take effect."""
+def versions(connection: Connection, platform_integration_ids: Collection[str] | None = None) -> list[Row]:
+    """All price versions, or those of some platform integrations, in the order in which they take effect."""
     statement = select(VERSION).order_by(VERSION.c.effectiveAt, VERSION.c.id)
-    if platform_integration_id is not None:
-        statement = statement.where(VERSION.c.platformIntegrationId == platform_integration_id)
+    if platform_integration_ids is not None:
+        statement = statement.where(VERSION.c.platformIntegrationId.in_(platform_integration_ids))
     return rows.every(connection, statement)
 
 
