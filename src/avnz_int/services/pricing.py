@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from avnz_int import clock
@@ -13,8 +13,6 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.pricing import Pricing
 from avnz_int.services.prices import Key, PriceBook, shown
 from avnz_int.services.work import Writing
-
-_STEP = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +34,14 @@ def put(
 ) -> dict[str, Any]:
     """What an audit event holds of the change: both prices, the time. Empty where the price stands already.
 
-    A price that has not taken effect yet may be replaced by another of the same time; one that has stays as
-    it was for good.
+    `now` is later than that of every call before for this integration. A price that has not taken effect yet
+    may be replaced by another of the same time; one that has stays as it was for good.
 
     Raises:
         ConflictError: the time is in a month whose bills are final, or usage was recorded at another price.
     """
     key: Key = (platform_integration_id, offer.client_id, offer.pricing.currency)
-    moment = _moment(book, key, offer, now)
+    moment = _moment(offer, now)
     current = book.version(key, moment)
     if current is not None and Pricing.from_json(current) == offer.pricing:
         return {}
@@ -64,14 +62,10 @@ def put(
     }
 
 
-def _moment(book: PriceBook, key: Key, offer: Offer, now: datetime) -> datetime:
+def _moment(offer: Offer, now: datetime) -> datetime:
     """From when the price is to be in force, in whole milliseconds, which every column keeps."""
-    if offer.effective is not None:
-        return offer.effective.replace(microsecond=offer.effective.microsecond // 1000 * 1000)
-    newest = book.version(key, now)
-    # Two prices of one millisecond have an order too.
-    taken = newest is not None and newest["effectiveAt"] == now and Pricing.from_json(newest) != offer.pricing
-    return now + _STEP if taken else now
+    moment = (offer.effective or now).astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _require_unused(work: Writing, book: PriceBook, key: Key, moment: datetime) -> None:

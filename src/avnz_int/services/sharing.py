@@ -79,13 +79,15 @@ class Sharing:
             owner = None if client is None else refs.client(work.connection, actor, client)
             _require_sharable(work, row)
             _require_offered(row, pricing, owner, default_for_new)
-            now = clock.now()
+            # Later than the price before, even if that was set in this millisecond.
+            now = integrations.next_moment(row["updatedAt"])
             facts: dict[str, Any] = {}
             if pricing is not None:
                 offer = Offer(pricing, owner["id"] if owner else None, effective)
                 facts = put(work, actor, PriceBook.load(work.connection, [row["id"]]), row["id"], offer, now)
             if owner is not None:
                 work.target = Target(PLATFORM_TABLE, row["id"], owner["id"])
+                facts = facts and {"client": owner["slug"], **facts}
             book = PriceBook.load(work.connection, [row["id"]])
             values: dict[str, Any] = {"clientPricing": book.headline(row["id"], None, now)}
             if pricing is not None and owner is None:
@@ -93,7 +95,7 @@ class Sharing:
             if default_for_new is not None:
                 values["isDefaultForNewClients"] = default_for_new
             row = self._change(work, row, values, actor, facts)
-            view = _view(work, row)
+            view = _view(work, row, book, now)
         if view.status is not Status.ACTIVE:
             self._notify(f"platform/{view.provider} is {view.status}: clients cannot use it yet")
         self._tell_gap(view, now)
@@ -248,9 +250,11 @@ def _chosen(row: rows.Row, in_force: Sequence[rows.Row], currency: str | None) -
     return Pricing.from_json(found[0])
 
 
-def _view(work: Reading, row: rows.Row, book: PriceBook | None = None) -> ShareView:
+def _view(
+    work: Reading, row: rows.Row, book: PriceBook | None = None, now: datetime | None = None
+) -> ShareView:
     users = platform.dependents(work.connection, row["id"])
-    book, now = book or PriceBook.load(work.connection, [row["id"]]), clock.now()
+    book, now = book or PriceBook.load(work.connection, [row["id"]]), now or clock.now()
     owners = {version["clientId"] for version in book.of(row["id"]) if version["clientId"] is not None}
     found = rows.by_ids(work.connection, tenants.CLIENT, owners)
     slugs = {client_id: client["slug"] for client_id, client in found.items()}
