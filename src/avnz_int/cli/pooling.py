@@ -26,7 +26,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The pool.")]
 
 @app.command("list")
 def list_(ctx: typer.Context, client: ClientOption = None, form: Output = Format.TABLE) -> None:
-    """List pools with their accounts; those without a client are the organization's."""
+    """List pools and the accounts in them."""
     state = state_of(ctx)
     views = state.services.pools.listing(state.actor, client=state.client(client))
     if form is Format.TABLE:
@@ -100,7 +100,10 @@ def add(
     ] = None,
     form: Output = Format.TABLE,
 ) -> None:
-    """Put an account into a pool, or change it there; the first one makes the pool."""
+    """Put an account into a pool, or change it there.
+
+    The first account makes the pool.
+    """
     from avnz_int.model.inputs import UNSET  # noqa: PLC0415  # what a TAB does not need
     from avnz_int.model.routing import MemberChanges  # noqa: PLC0415
 
@@ -138,7 +141,7 @@ def remove(
     yes: Yes = False,
     form: Output = Format.TABLE,
 ) -> None:
-    """Take an account out of a pool; without --account end the pool."""
+    """Take an account out of a pool, or end the pool."""
     state = state_of(ctx)
     whose = state.client(client)
     if account is None:

@@ -145,11 +145,11 @@ def platform_refusal(row: rows.Row, around: Surroundings) -> Rule | None:
     """The rule that drops an integration of the organization; None if it can serve."""
     if row["environment"] != around.environment:
         return Rule.WRONG_ENVIRONMENT
+    if row["lastTestResult"] is None and row["status"] != Status.ERROR:
+        return Rule.UNVERIFIED
+    # An active one whose last test is a failure was only out of reach: a refusal makes it `error`.
     if row["status"] != Status.ACTIVE:
         return _OF_STATUS[row["status"]]
-    # A failure of an active one says only that the provider was out of reach: a refusal makes it `error`.
-    if row["lastTestResult"] is None:
-        return Rule.UNVERIFIED
     return None if row["credentialsKeyId"] in around.readable else Rule.UNREADABLE
 
 
