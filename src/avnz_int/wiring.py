@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from avnz_int.services.keys import Keys
     from avnz_int.services.merchants import Merchants
     from avnz_int.services.platform import PlatformIntegrations
+    from avnz_int.services.pools import Pools
     from avnz_int.services.probe import Prober
+    from avnz_int.services.resolution import Resolution
+    from avnz_int.services.routing import Routing
     from avnz_int.services.schema import Schema
     from avnz_int.services.setup import Setup
     from avnz_int.services.sharing import Sharing
@@ -176,6 +179,27 @@ class Services:
         from avnz_int.services.merchants import Merchants
 
         return Merchants(self._work)
+
+    @cached_property
+    def resolution(self) -> Resolution:
+        """Which integration is in force."""
+        from avnz_int.services.resolution import Resolution
+
+        return Resolution(self._work)
+
+    @cached_property
+    def pools(self) -> Pools:
+        """Pools of merchant accounts."""
+        from avnz_int.services.pools import Pools
+
+        return Pools(self._work, self._notify)
+
+    @cached_property
+    def routing(self) -> Routing:
+        """Which merchant account takes a transaction."""
+        from avnz_int.services.routing import Routing
+
+        return Routing(self._work)
 
     @cached_property
     def keys(self) -> Keys:

@@ -38,6 +38,10 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "test": ("acme/Main",),
     "share": ("paypal_payflow", "--flat-fee", "10"),
     "merchant show": ("acme/Main",),
+    "merchant route": ("--client", "acme"),
+    "merchant pool add": ("Cards", "--client", "acme", "--account", "acme/Main"),
+    "merchant pool remove": ("Cards", "--client", "acme", "--yes"),
+    "resolve": ("--all", "--category", "payment_gateway"),
     "keyring migrate": ("--to", "file:///dev/null/keyring.json"),
 }
 """Command -> arguments that it cannot do without; they speak of what `own` and `platform` make."""
