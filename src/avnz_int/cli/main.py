@@ -171,7 +171,16 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     # What stops a job (a CI's cancel, a container's stop) is to leave as little behind as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    code = run(sys.argv[1:])
+    # Until now Ctrl-C left at once; from here on it is told in the form that was asked for.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code = run(sys.argv[1:])
+        # The work is done and told: a late Ctrl-C only ends the wait for the interpreter's own end, without
+        # its complaints.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(code))
+    except KeyboardInterrupt:
+        code = CancelledError.exit_code
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
