@@ -36,7 +36,7 @@ from support.named_tests import exists
 LAST = ("client delete", "platform delete", "tenant remove")
 """Run behind all others, which need what these delete."""
 CODES = {"platform add": 5, "platform delete": 5, "tenant remove": 5}
-"""Command -> exit code of its first run, where the suite's database already has what it would make, or needs it."""
+"""Command -> exit code of its first run: what it would make is there, or what it would end is needed."""
 APART = {
     "demo": "tests/cli/test_processes.py::test_demo",
     "keyring migrate": "tests/cli/test_canary.py::test_every_command",
@@ -90,7 +90,7 @@ def test_every_command(keeper: Command, caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_none_forgotten() -> None:
-    """A command that the walk leaves out is one of the tree, and the test that runs it in its place is there."""
+    """A command that the walk leaves out is one of the tree, and the test that runs it instead is there."""
     assert set(APART) <= set(leaves())
     assert [] == [test for test in APART.values() if not exists(test)]
 

@@ -191,7 +191,7 @@ main()
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["service", "outside", "thread", "finalizer", "exit"])
 def test_process(keeper: Command, place: str) -> None:
-    """A process that crashes anywhere, inside or outside of every boundary, prints no message and no variable."""
+    """A process that crashes inside or outside of the boundary prints no message and no variable."""
     done = subprocess.run(
         [sys.executable, "-c", CRASHING, place, "-v", "client", "show", "acme/Main"],
         env=keeper.variables(),

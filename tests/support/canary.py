@@ -79,7 +79,7 @@ def watched(
     stdin: str = "",
     code: int | None = None,
 ) -> Result:
-    """What a command line says, whatever its exit code; no canary and no key is in it, and it is no defect."""
+    """What a command line says, whatever its exit code; no canary and no key is in it, and no defect."""
     before = other_secrets(command)
     result = command(*args, exit_code=code, env=dict(env or {}), stdin=stdin)
     assert result.code != 1 or code == 1, result
