@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from avnz_int import memory
 from avnz_int.errors import UnauthenticatedError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Role
@@ -54,6 +55,8 @@ class Services:
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None] = lambda _: None) -> None:
+        # Every face comes by here before it opens or is given a secret.
+        memory.keep_private()
         self.settings = settings
         self._notify = notify
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from avnz_int import __main__ as entry
 from support.cli import Command
 from support.commands import LITERALS, own
 from support.gateway import FAULTS, FaultGateway
@@ -130,6 +133,47 @@ def test_interrupt(command: Command) -> None:
     assert before == written(command.url)
     assert "ok" == command("test", made["id"], "-o", "json").json["outcome"]
     assert command("audit", "verify", "-o", "json").json["valid"]
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_interrupted_start(bare: Command, ignored: bool) -> None:
+    """Ctrl-C while the program still loads: exit 130 without a word; a job of the background heeds none."""
+    slow = bare.folder / "slow"
+    slow.mkdir()
+    # In place of the first library that the command line loads.
+    (slow / "typer.py").write_text(
+        "import os, sys, time\n"
+        "os.write(1, b'loading')\n"
+        f"time.sleep({1 if ignored else 30})\n"
+        f"sys.path.remove({str(slow)!r})\n"
+        "del sys.modules['typer']\n"
+        "import typer\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "avnz_int", "--version"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=bare.variables({"PYTHONPATH": str(slow)}),
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else None,  # noqa: PLW1509  # one call, no lock taken
+    ) as running:
+        assert running.stdout is not None
+        assert b"loading" == os.read(running.stdout.fileno(), 7)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=20)
+
+    assert b"" == err
+    if ignored:
+        assert 0 == running.returncode
+        assert out.startswith(b"avnz-int ")
+    else:
+        assert (130, b"") == (running.returncode, out)
+
+
+def test_console_script() -> None:
+    """The installed command starts where Ctrl-C is quiet from the first moment."""
+    found = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+
+    assert {"avnz-int": f"{entry.__name__}:{entry.main.__name__}"} == found["project"]["scripts"]
 
 
 def test_interrupted_add(command: Command) -> None:

@@ -64,6 +64,12 @@ def leaves() -> list[str]:
     return [" ".join(words) for words, found in every_command() if not hasattr(found, "commands")]
 
 
+def takes_output(name: str) -> bool:
+    """Whether a command of the tree has `-o`."""
+    found = dict(every_command())[tuple(name.split())]
+    return any("-o" in parameter.opts for parameter in found.params)
+
+
 def own(command: Command, name: str = "Main", *more: str, client: str = "acme") -> dict[str, Any]:
     """A new Payflow integration with a client's own credentials, which its gateway knows."""
     made: dict[str, Any] = command(

@@ -18,7 +18,7 @@ from typer.completion import get_completion_inspect_parameters
 from typer.core import TyperGroup
 
 from avnz_int import __version__
-from avnz_int.cli import commands
+from avnz_int.cli import commands, defects
 from avnz_int.cli.discovery import Group, command_tree
 from avnz_int.cli.printable import json_text, printable
 from avnz_int.cli.state import Format, State, not_empty, notices
@@ -125,7 +125,9 @@ def run(args: Sequence[str]) -> int:
         where = f"{exc.filename}: " if isinstance(exc.filename, str) else ""
         error = StorageError(f"{where}{words}", hint="check space and permissions, then try again")
         return _failed(error, as_json=as_json)
-    except Exception as exc:  # noqa: BLE001  # the boundary: a defect must not print what it holds
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as exc:  # noqa: BLE001  # the boundary, for a panic of cryptography's Rust as well
         return _defect(exc, args, as_json=as_json)
     with contextlib.suppress(OSError):
         notices.end()
@@ -160,6 +162,7 @@ def _dispatch(args: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """The console script."""
+    defects.hide()
     # A command is over soon: looking for cycles every 700 objects costs a long listing a tenth of its time.
     gc.set_threshold(100_000, 50, 100)
     for name in ("stdout", "stderr"):
@@ -171,7 +174,16 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     # What stops a job (a CI's cancel, a container's stop) is to leave as little behind as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    code = run(sys.argv[1:])
+    # Until now Ctrl-C left at once; from here on it is told in the form that was asked for.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code = run(sys.argv[1:])
+        # The work is done and told: a late Ctrl-C only ends the wait for the interpreter's own end, without
+        # its complaints.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(code))
+    except KeyboardInterrupt:
+        code = CancelledError.exit_code
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -227,13 +239,9 @@ def _misused(exc: typer.TyperException, args: Sequence[str], *, as_json: bool) -
     return 2
 
 
-def _defect(exc: Exception, args: Sequence[str], *, as_json: bool) -> int:
-    # Not the message and not the values of the frames: either may hold a secret.
+def _defect(exc: BaseException, args: Sequence[str], *, as_json: bool) -> int:
     if any(word == "--verbose" or (word[:1] == "-" and set(word[1:]) == {"v"}) for word in args):
-        import traceback  # noqa: PLC0415
-
-        for frame in traceback.extract_tb(exc.__traceback__):
-            sys.stderr.write(f"  {frame.filename}:{frame.lineno} in {frame.name}\n")
+        sys.stderr.write(defects.places(exc.__traceback__))
     _say("defect", f"unexpected {type(exc).__name__}", _REPORT, {}, as_json=as_json)
     return 1
 

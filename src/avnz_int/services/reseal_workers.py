@@ -15,6 +15,7 @@ import threading
 from types import TracebackType
 from typing import IO, Any, Self
 
+from avnz_int import memory
 from avnz_int.crypto.keysources import key_source
 from avnz_int.db.engine import Database
 from avnz_int.errors import AvnzError
@@ -104,6 +105,7 @@ class Workers:
 
 def main() -> None:
     """Do what standard input orders; how far it is goes to standard output, a JSON object a line."""
+    memory.keep_private()
     orders = json.load(sys.stdin)
     database = Database(orders["url"], orders["schema"], busy_timeout_ms=orders["busyTimeout"])
     vault = Vault(key_source(orders["keyring"]), lambda _: None)
