@@ -55,12 +55,20 @@ def by_id_prefix(connection: Connection, prefix: str, client_id: str | None) -> 
     return [row["id"] for row in rows.every(connection, statement)]
 
 
-def lines(connection: Connection, statement_ids: Collection[str] | None = None) -> list[Row]:
-    """The lines of some statements, or of all, in their order."""
-    statement = select(LINE).order_by(LINE.c.statementId, LINE.c.number)
-    if statement_ids is not None:
-        statement = statement.where(LINE.c.statementId.in_(statement_ids))
-    return rows.every(connection, statement)
+def lines(
+    connection: Connection,
+    *,
+    client_id: str | None = None,
+    month: str | None = None,
+    statement_id: str | None = None,
+) -> list[Row]:
+    """The lines of the statements that `statements` gives, in their order."""
+    c = STATEMENT.c
+    statement = select(*LINE.c).join(STATEMENT, c.id == LINE.c.statementId)
+    for column, value in ((c.clientId, client_id), (c.month, month), (c.id, statement_id)):
+        if value is not None:
+            statement = statement.where(column == value)
+    return rows.every(connection, statement.order_by(LINE.c.statementId, LINE.c.number))
 
 
 def lines_about(connection: Connection, months: Collection[str]) -> list[Row]:

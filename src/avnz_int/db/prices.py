@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
@@ -34,3 +34,9 @@ def periods(
     if client_id is not None:
         statement = statement.where(PERIOD.c.clientId == client_id)
     return rows.every(connection, statement)
+
+
+def first_active(connection: Connection) -> datetime | None:
+    """When a client was active for the first time."""
+    found: datetime | None = connection.scalar(select(func.min(PERIOD.c.startedAt)))
+    return found

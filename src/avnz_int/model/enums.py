@@ -227,3 +227,7 @@ class Action(StrEnum):
     KEYRING_PRUNE = "keyring:prune"
     AUDIT_READ = "audit:read"
     AUDIT_EXPORT = "audit:export"
+    USAGE_RECORD = "usage:record"
+    USAGE_READ = "usage:read"
+    BILLING_CLOSE = "billing:close"
+    BILLING_READ = "billing:read"

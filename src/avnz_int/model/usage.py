@@ -15,18 +15,21 @@ class UsageFormat(StrEnum):
     CSV = "csv"
 
 
+Whose = tuple[str | None, str | None, str | None]
+"""Merchant account, client and integration as a line names them."""
+
+
 class Entry(NamedTuple):
     """A line of usage, its form checked.
 
     Attributes:
         number: of the line, from 1.
-        whose: merchant account, client and integration as they were named.
         occurred: RFC 3339 in UTC with milliseconds.
         refund_of: for a refund or a void the charge it is of, else None.
     """
 
     number: int
-    whose: tuple[str | None, str | None, str | None]
+    whose: Whose
     type: str
     transaction_id: str
     amount: int

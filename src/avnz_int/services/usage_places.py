@@ -1,4 +1,4 @@
-"""Whose usage a line is of: merchant account, client and integration as named -> the integration it counts for.
+"""Whose usage a line is of: merchant account, client and integration as named -> where it counts.
 
 All that can be named is loaded at once: a million lines ask memory, and a batch of ten thousand clients is no
 ten thousand queries.
@@ -18,7 +18,7 @@ from avnz_int.db import clients, merchants, prices, rows, tenants, usage
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import AccountStatus, Category, Environment, Mode
 from avnz_int.model.inputs import Filter
-from avnz_int.model.usage import LineRefusedError
+from avnz_int.model.usage import LineRefusedError, Whose
 from avnz_int.services.prices import PriceBook
 
 _EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
@@ -30,14 +30,38 @@ class Place(NamedTuple):
 
     Attributes:
         platform_id: the platform integration it uses; None in own mode.
-        named: whether the line said so, or the client's default was taken.
     """
 
     client_id: str
     integration_id: str
     platform_id: str | None
     account_id: str | None
-    named: bool
+
+
+class Rated(NamedTuple):
+    """A place with its prices in one currency.
+
+    Attributes:
+        since: times, ascending, from which another price version is in force; empty in own mode.
+        versions: their ids; None where there is no price.
+    """
+
+    place: Place
+    since: list[str]
+    versions: list[str | None]
+
+    def version_at(self, occurred: str) -> str | None:
+        """The id of the price version of a transaction at this time; None in own mode.
+
+        Raises:
+            LineRefusedError: platform mode, and no price then.
+        """
+        if self.place.platform_id is None:
+            return None
+        version = self.versions[bisect_right(self.since, occurred) - 1]
+        if version is None:
+            raise LineRefusedError("no_price", "the platform's integration had no price in its currency then")
+        return version
 
 
 class Places:
@@ -58,51 +82,41 @@ class Places:
             self._integrations[row["clientId"]].append(row)
         self._accounts = {row["id"]: row for row in merchants.listing(connection, only)}
         if only is not None:
-            # Its own usage may name the platform's account, which a client cannot see otherwise.
             self._accounts = {key: row for key, row in self._accounts.items() if row["clientId"] == only}
         self._account_of = {row["clientIntegrationId"]: key for key, row in self._accounts.items()}
         self._ended: dict[str, dict[str, str]] = defaultdict(dict)
         for row in prices.periods(connection, *_EVER, client_id=only):
             self._ended[row["clientId"]][row["clientIntegrationId"]] = row["platformIntegrationId"]
         self._book = PriceBook.load(connection)
-        self._found: dict[tuple[str | None, str | None, str | None], Place] = {}
-        self._prices: dict[tuple[str, str, str], tuple[list[str], list[str | None]]] = {}
+        self._rated: dict[tuple[Whose, str], Rated] = {}
+        self._timelines: dict[tuple[str, str, str], tuple[list[str], list[str | None]]] = {}
 
-    def find(self, whose: tuple[str | None, str | None, str | None]) -> Place:
-        """The place of a merchant account, a client and an integration as a line names them.
+    def rated(self, whose: Whose, currency: str) -> Rated:
+        """The place of a merchant account, a client and an integration as a line names them, and its prices.
 
         Raises:
-            LineRefusedError: there is none, or it is not clear which.
+            LineRefusedError: there is no such place, or it is not clear which.
         """
-        place = self._found.get(whose)
-        if place is None:
+        rated = self._rated.get((whose, currency))
+        if rated is None:
             place = self._resolved(*whose)
-            if len(self._found) >= _MOST_KEPT:
-                self._found.clear()
-            self._found[whose] = place
-        return place
+            rated = Rated(place, *self._timeline(place, currency))
+            if len(self._rated) >= _MOST_KEPT:
+                self._rated.clear()
+            self._rated[whose, currency] = rated
+        return rated
 
-    def price(self, place: Place, currency: str, occurred: str) -> str | None:
-        """The id of the price version of a transaction; None in own mode.
-
-        Raises:
-            LineRefusedError: platform mode, and no price in this currency at that time.
-        """
+    def _timeline(self, place: Place, currency: str) -> tuple[list[str], list[str | None]]:
         if place.platform_id is None:
-            return None
+            return [], []
         key = (place.platform_id, place.client_id, currency)
-        timeline = self._prices.get(key)
-        if timeline is None:
+        if key not in self._timelines:
             parts = self._book.timeline(*key, *_EVER)
-            timeline = (
+            self._timelines[key] = (
                 [clock.rfc3339(start) for start, _, _ in parts],
                 [None if row is None else row["id"] for _, _, row in parts],
             )
-            self._prices[key] = timeline
-        version = timeline[1][bisect_right(timeline[0], occurred) - 1]
-        if version is None:
-            raise LineRefusedError("no_price", f"the platform's integration has no price in {currency} then")
-        return version
+        return self._timelines[key]
 
     def _resolved(self, account: str | None, client: str | None, integration: str | None) -> Place:
         client_id = None
@@ -132,7 +146,7 @@ class Places:
             place = self._by_closed_account(owner, account)
         else:
             platform_id = row["platformIntegrationId"]
-            place = Place(owner, row["clientIntegrationId"], platform_id, account, named=True)
+            place = Place(owner, row["clientIntegrationId"], platform_id, account)
         if integration is not None and self._named(owner, integration)[:3] != place[:3]:
             raise LineRefusedError("unknown_integration", f"{account} is not the account of {integration}")
         return place
@@ -156,10 +170,10 @@ class Places:
         known = usage.integration_of_account(self._connection, client_id, account)
         if known is not None:
             integration_id, platform_id = known["clientIntegrationId"], known["platformIntegrationId"]
-            return Place(client_id, integration_id, platform_id, account, named=True)
+            return Place(client_id, integration_id, platform_id, account)
         here = {row["id"] for row in self._integrations[client_id]}
         gone = {key: value for key, value in self._ended[client_id].items() if key not in here}
-        users = [Place(client_id, *pair, account, named=True) for pair in gone.items()]
+        users = [Place(client_id, *pair, account) for pair in gone.items()]
         return _only(users, "the account was of a platform-mode integration")
 
     def _named(self, client_id: str, name: str) -> Place:
@@ -174,7 +188,7 @@ class Places:
             exact = [row for row in found if row["provider"] == name]
         places = [self._place(row) for row in exact]
         if not places and name in self._ended[client_id]:
-            places = [Place(client_id, name, self._ended[client_id][name], None, named=True)]
+            places = [Place(client_id, name, self._ended[client_id][name], None)]
         if not places:
             raise LineRefusedError("unknown_integration", f"the client has no integration {name}")
         return _only(places, f"{name} is the client's integration")
@@ -195,11 +209,11 @@ class Places:
                     f"the client has no default payment gateway and {what} gateway of the platform's: "
                     "name the integration",
                 )
-        return self._place(defaults[0])._replace(named=False)
+        return self._place(defaults[0])
 
     def _place(self, row: rows.Row) -> Place:
         account = self._account_of.get(row["id"])
-        return Place(row["clientId"], row["id"], row["platformIntegrationId"], account, named=True)
+        return Place(row["clientId"], row["id"], row["platformIntegrationId"], account)
 
 
 def _only(places: list[Place], what: str) -> Place:
