@@ -133,7 +133,7 @@ class Services:
         """Organization, clients, companies."""
         from avnz_int.services.tenants import Tenants
 
-        return Tenants(self._work)
+        return Tenants(self._work, self._notify)
 
     @cached_property
     def platform(self) -> PlatformIntegrations:

@@ -51,6 +51,9 @@ def scene(command: Command) -> dict[str, Any]:
     found["definitions-validate"] = told(command, "definitions", "validate")
     found["platform-add"] = platform(command)
     found["share"] = told(command, "share", "paypal_payflow", *PRICE)
+    found["share-simulate"] = told(
+        command, "share", "paypal_payflow", "--simulate", "--count", "9", "--volume", "90000"
+    )
     found["client-available"] = [
         offer
         for offer in told(command, "client", "available", "--client", "acme")

@@ -13,6 +13,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import AuditOutcome, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.secret import Secret
+from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.wiring import Services
 from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform
@@ -60,6 +61,9 @@ DEEDS: dict[str, Deed] = {
     "platform disable": Deed(lambda s, a: s.platform.disable(a, PAYFLOW), _ONLY_ADMIN),
     "platform enable": Deed(lambda s, a: s.platform.enable(a, PAYFLOW), _ONLY_ADMIN),
     "share": Deed(lambda s, a: s.sharing.share(a, PAYFLOW, PRICE), _ONLY_ADMIN),
+    "share simulate": Deed(
+        lambda s, a: s.sharing.simulate(a, PAYFLOW, Month(1, 1), OwnFees(), pricing=PRICE), _READERS
+    ),
     "share list": Deed(lambda s, a: s.sharing.listing(a), _READERS),
     "share show": Deed(lambda s, a: s.sharing.show(a, PAYFLOW), _READERS),
     "unshare": Deed(lambda s, a: s.sharing.unshare(a, PAYFLOW, revoke=True), _ONLY_ADMIN),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -61,8 +62,8 @@ def test_timeline(found: list[dict[str, Any]], currency: str, start: datetime, e
         return
     edges = [part[:2] for part in parts]
     assert (start, end) == (edges[0][0], edges[-1][1])
-    assert all(before[1] == after[0] for before, after in zip(edges, edges[1:], strict=False))
-    assert all(before[2] != after[2] for before, after in zip(parts, parts[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(edges))
+    assert all(before[2] != after[2] for before, after in pairwise(parts))
     for first, last, row in parts:
         hours = int((last - first) / timedelta(hours=1))
         assert hours > 0

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, func, or_, select
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 
+USAGE = rows.table_of(tables.UsageRecord)
+MONTH = rows.table_of(tables.BillingMonth)
 VERSION = rows.table_of(tables.PriceVersion)
 PERIOD = rows.table_of(tables.ActivationPeriod)
 
@@ -40,3 +42,44 @@ def first_active(connection: Connection) -> datetime | None:
     """When a client was active for the first time."""
     found: datetime | None = connection.scalar(select(func.min(PERIOD.c.startedAt)))
     return found
+
+
+def open_period(connection: Connection, client_integration_id: str) -> Row | None:
+    """The activation period of a client integration that has not ended: there is one at most."""
+    c = PERIOD.c
+    statement = select(PERIOD).where(c.clientIntegrationId == client_integration_id, c.endedAt.is_(None))
+    return rows.first(connection, statement)
+
+
+def last_closed_month(connection: Connection) -> str | None:
+    """The newest month (`2026-11`) whose bills are final."""
+    month: str | None = connection.scalar(select(func.max(MONTH.c.month)))
+    return month
+
+
+def first_use(
+    connection: Connection, version_ids: Collection[str], client_id: str | None, start: datetime, month: str
+) -> datetime | None:
+    """When one of these price versions was first used from `start` on, by one client or any; None: never.
+
+    Args:
+        connection: in a transaction.
+        version_ids: of PriceVersion.
+        client_id: None for any.
+        start: of the time that is looked at.
+        month: that of `start` (`2026-11`): no usage in that time is billed before.
+    """
+    c = USAGE.c
+    statement = select(func.min(c.occurredAt)).where(
+        c.billingMonth >= month, c.priceVersionId.in_(version_ids), c.occurredAt >= start
+    )
+    if client_id is not None:
+        statement = statement.where(c.clientId == client_id)
+    moment: datetime | None = connection.scalar(statement)
+    return moment
+
+
+def forget_client(connection: Connection, client_id: str) -> int:
+    """Delete the prices of one client that never used any; how many there were."""
+    done = connection.execute(VERSION.delete().where(VERSION.c.clientId == client_id))
+    return done.rowcount

@@ -60,6 +60,14 @@ class PoolStrategy(StrEnum):
     WEIGHTED = "weighted"
 
 
+class PriceState(StrEnum):
+    """Where a price version stands today among those of the same client and currency."""
+
+    UPCOMING = "upcoming"
+    IN_FORCE = "in_force"
+    PAST = "past"
+
+
 class UsageType(StrEnum):
     """What a usage record is of; the same transaction id may stand once for each."""
 

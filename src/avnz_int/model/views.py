@@ -10,7 +10,6 @@ from avnz_int.model.enums import (
     CheckCode,
     Environment,
     Outcome,
-    Status,
     TenantKind,
 )
 
@@ -55,12 +54,18 @@ class OfferView:
 
 @dataclass(frozen=True, slots=True)
 class PlatformOfferView:
-    """A shared platform integration as a client sees it."""
+    """A shared platform integration as a client sees it, at the prices in force for that client.
+
+    Attributes:
+        client_pricing: the price in the primary currency.
+        prices: the price in each currency, the primary one first.
+    """
 
     name: str
     environment: str
     status: str
     client_pricing: dict[str, Any]
+    prices: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,20 +214,6 @@ class MerchantView:
     external_reference: str | None
     created_at: datetime
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ShareView:
-    """A shared platform integration and who uses it."""
-
-    id: str
-    provider: str
-    name: str
-    environment: str
-    status: Status
-    is_shared_with_clients: bool
-    client_pricing: dict[str, Any] | None
-    clients: list[str]
 
 
 @dataclass(frozen=True, slots=True)

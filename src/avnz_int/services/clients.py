@@ -17,7 +17,7 @@ from avnz_int.model.enums import Action, Environment, Mode, Role, Status
 from avnz_int.model.inputs import Changes, Filter, NewClient
 from avnz_int.model.views import ClientView, OfferView
 from avnz_int.providers.contract import CheckReport
-from avnz_int.services import access, client_rows, integrations, refs
+from avnz_int.services import access, activation, client_rows, integrations, prices, refs
 from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import CLIENT_TABLE, Definition
 from avnz_int.services.probe import Prober
@@ -73,13 +73,17 @@ class ClientIntegrations:
         """What a client may configure, and what the platform offers of it."""
         with self._work.reading(actor, Action.DEFINITION_READ) as work:
             access.require(actor, Action.DEFINITION_READ, Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.AUDITOR)
+            client_id = actor.client_id
             if client is not None:
-                refs.client(work.connection, actor, client)
+                client_id = refs.client(work.connection, actor, client)["id"]
+            book, moment = prices.PriceBook.load(work.connection), clock.now()
             shared = {
                 row["provider"]: row for row in platform.listing(work.connection, Filter(), shared=True)
             }
             found = definition_rows.listing(work.connection, client_allowed=True)
-            return [client_rows.offer(row, shared.get(row["provider"])) for row in found]
+            return [
+                client_rows.offer(row, shared.get(row["provider"]), book, client_id, moment) for row in found
+            ]
 
     def require_addable(self, actor: Actor, client: str, provider: str) -> tuple[Definition, OfferView]:
         """The definition of a provider that the client may use, and what the platform offers of it.
@@ -94,7 +98,9 @@ class ClientIntegrations:
             row = integrations.client_definition_row(work.connection, actor, provider)
             found = Definition.of(row)
             shared = platform.by_provider(work.connection, provider)
-            offer = client_rows.offer(row, shared if shared and shared["isSharedWithClients"] else None)
+            used = shared if shared and shared["isSharedWithClients"] else None
+            book = prices.PriceBook.load(work.connection, [used["id"]] if used else [])
+            offer = client_rows.offer(row, used, book, owner["id"], clock.now())
         warning = integrations.require_open_for_new(found)
         if warning:
             self._notify(warning)
@@ -283,7 +289,9 @@ class ClientIntegrations:
         with self._work.writing(actor, Action.CLIENT_DELETE) as work:
             row = client_rows.locked(work, client_rows.find(work, actor, Action.CLIENT_DELETE, ref, client))
             account = merchants.of_client_integration(work.connection, row["id"])
-            accounts.close(work.connection, account, actor, clock.now())
+            moment = clock.now()
+            accounts.close(work.connection, account, actor, moment)
+            activation.end(work.connection, row["id"], moment)
             rows.remove(work.connection, clients.INTEGRATION, row["id"])
             gone = ("provider", "name", "mode", "environment", "status", "isDefault")
             work.record({name: [row[name], None] for name in gone})

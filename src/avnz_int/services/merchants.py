@@ -20,7 +20,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Category, Role, Status
 from avnz_int.model.lifecycle import effective
 from avnz_int.model.views import MerchantView
-from avnz_int.services import access, refs
+from avnz_int.services import access, activation, refs
 from avnz_int.services.integrations import CLIENT_TABLE
 from avnz_int.services.work import Work
 
@@ -28,7 +28,11 @@ from avnz_int.services.work import Work
 def follow_client(
     connection: Connection, row: Mapping[str, Any], organization_id: str, actor: Actor, moment: datetime
 ) -> None:
-    """Make or update the account of a client integration, given as a row of `db.clients` as it now stands."""
+    """Make or update the account of a client integration, given as a row of `db.clients` as it now stands.
+
+    Every change of such a row passes here, so its activation period follows too, whatever its category.
+    """
+    activation.follow(connection, row, moment)
     if row["category"] != Category.PAYMENT_GATEWAY:
         return
     platform = row["platformStatus"]

@@ -19,7 +19,7 @@ from avnz_int.model.enums import Action, Role, Status, TestResult
 from avnz_int.model.inputs import Changes, Filter, NewPlatform
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views import PlatformView
-from avnz_int.services import access, integrations, refs
+from avnz_int.services import access, integrations, prices, refs
 from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober
@@ -43,14 +43,16 @@ class PlatformIntegrations:
             known = keys.readable_ids(work.connection)
             return [
                 integrations.listed_platform(row, known)
-                for row in platform.listing(work.connection, limits or Filter())
+                for row in prices.in_step(
+                    work.connection, platform.listing(work.connection, limits or Filter())
+                )
             ]
 
     def show(self, actor: Actor, ref: str) -> PlatformView:
         """One, with its credentials masked; opening them is recorded. An unreadable row is shown as such."""
         with self._work.writing(actor, Action.CREDENTIALS_READ) as work:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
-            row = refs.platform_integration(work.connection, ref)
+            (row,) = prices.in_step(work.connection, [refs.platform_integration(work.connection, ref)])
             if actor.role is not Role.ORG_ADMIN:
                 return integrations.listed_platform(row, keys.readable_ids(work.connection))
             work.target = _target(row)
@@ -62,9 +64,8 @@ class PlatformIntegrations:
         """One, as in a listing: its credentials stay closed."""
         with self._work.reading(actor, Action.PLATFORM_READ) as work:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
-            return integrations.listed_platform(
-                refs.platform_integration(work.connection, ref), keys.readable_ids(work.connection)
-            )
+            (row,) = prices.in_step(work.connection, [refs.platform_integration(work.connection, ref)])
+            return integrations.listed_platform(row, keys.readable_ids(work.connection))
 
     def definition_of(self, actor: Actor, ref: str) -> Definition:
         """The definition in force of an integration that is about to be changed."""
