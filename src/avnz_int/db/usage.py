@@ -21,6 +21,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    column,
     func,
     literal,
     literal_column,
@@ -115,14 +116,14 @@ def charges(
         connection: of the transaction.
         start: the first moment.
         end: the moment after the last.
-        rates: price version -> millionths.
+        rates: price version -> its percentage in ten-thousandths of a per cent, as `model.pricing.rate_of`.
         client_id: only of this client.
         platform_id: only of this platform integration.
     """
     c = USAGE.c
     voids, unvoided = _voids(client_id)
-    price, rate = _rates(connection, rates)
-    fee = (c.amount * rate + literal_column("500000")) / literal_column("1000000")
+    price, rate = rates_table(connection, rates)
+    fee = fee_of(c.amount, rate)
     statement = (
         select(
             c.clientId,
@@ -130,8 +131,8 @@ def charges(
             c.currency,
             c.priceVersionId,
             func.count().label("count"),
-            _sum(c.amount).label("volume"),
-            _sum(fee).label("percentage"),
+            sum_of(c.amount).label("volume"),
+            sum_of(fee).label("percentage"),
         )
         .select_from(USAGE.outerjoin(voids, _voided(voids)).outerjoin(price, price.c.key == c.priceVersionId))
         .where(
@@ -144,9 +145,9 @@ def charges(
         .group_by(c.clientId, c.platformIntegrationId, c.currency, c.priceVersionId)
         .order_by(c.clientId, c.platformIntegrationId, c.currency, c.priceVersionId)
     )
-    for column, value in ((c.clientId, client_id), (c.platformIntegrationId, platform_id)):
+    for limited, value in ((c.clientId, client_id), (c.platformIntegrationId, platform_id)):
         if value is not None:
-            statement = statement.where(column == value)
+            statement = statement.where(limited == value)
     return rows.every(connection, statement)
 
 
@@ -193,18 +194,18 @@ def summary(
     """Usage of a time that begins with a month, by client, integration, month, currency and price version."""
     c = USAGE.c
     voids, _ = _voids(client_id)
-    price, rate = _rates(connection, rates)
+    price, rate = rates_table(connection, rates)
     charge = c.type == UsageType.CHARGE.value
     refund = and_(c.type == UsageType.REFUND.value, c.status == UsageStatus.APPROVED.value)
     approved = and_(charge, c.status == UsageStatus.APPROVED.value)
     settled = and_(approved, voids.c.refundOf.is_(None))
-    fee = (c.amount * rate + literal_column("500000")) / literal_column("1000000")
+    fee = fee_of(c.amount, rate)
 
     def count(what: ColumnElement[bool]) -> ColumnElement[int]:
-        return _sum(case((what, 1), else_=0))
+        return sum_of(case((what, 1), else_=0))
 
     def volume(what: ColumnElement[bool], value: Any = c.amount) -> ColumnElement[int]:
-        return _sum(case((what, value), else_=0))
+        return sum_of(case((what, value), else_=0))
 
     own = _month(connection)
     groups = (c.clientId, c.clientIntegrationId, c.platformIntegrationId, own, c.currency, c.priceVersionId)
@@ -227,9 +228,9 @@ def summary(
         .group_by(*groups)
         .order_by(*groups)
     )
-    for column, value in ((c.clientId, client_id), (c.clientIntegrationId, integration_id)):
+    for limited, value in ((c.clientId, client_id), (c.clientIntegrationId, integration_id)):
         if value is not None:
-            statement = statement.where(column == value)
+            statement = statement.where(limited == value)
     return rows.every(connection, statement)
 
 
@@ -282,16 +283,27 @@ def _voided(voids: Any) -> ColumnElement[bool]:
     )
 
 
-def _rates(connection: Connection, rates: Mapping[str, int]) -> tuple[Any, ColumnElement[int]]:
+def rates_table(connection: Connection, rates: Mapping[str, int]) -> tuple[Any, ColumnElement[int]]:
     """The rates as a table of `key` and `value`, and its value as a number."""
     given: Any
     if connection.dialect.name == "sqlite":
-        table = func.json_each(json.dumps(dict(rates))).table_valued("key", "value", name="rates")
+        table = func.json_each(json.dumps(dict(rates))).table_valued(
+            "key", column("value", BigInteger), name="rates"
+        )
         return table, table.c.value
     given = cast(literal(dict(rates), JSONB), JSONB)
     table = func.jsonb_each_text(given).table_valued("key", "value", name="rates")
     return table, cast(table.c.value, BigInteger)
 
 
-def _sum(value: Any) -> ColumnElement[int]:
+def fee_of(amount: Any, rate: ColumnElement[int]) -> ColumnElement[int]:
+    """The percentage fee of each record."""
+    # As `model.pricing.percentage_fee_of`; at most 10^12 * 10^6, which 64 bits hold.
+    half = literal_column("500000", BigInteger)
+    fee: ColumnElement[int] = (amount * rate + half) // literal_column("1000000", BigInteger)
+    return fee
+
+
+def sum_of(value: Any) -> ColumnElement[int]:
+    """A sum as a whole number: PostgreSQL's is a decimal."""
     return cast(func.sum(value), BigInteger)

@@ -1,32 +1,17 @@
 """What platform-mode usage costs: fees, the prorated minimum, the lines of a statement. Integers only.
 
 For a client, a platform integration, a month and a currency the bill is the fees or the minimum, whichever
-is more. Percentages have four decimals at most, so a fee is whole-number arithmetic in millionths.
+is more. The fee of a transaction is `model.pricing.percentage_fee_of`, plus the flat fee.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from avnz_int.model import currency
 from avnz_int.model.enums import LineKind
 from avnz_int.model.spans import Month
-
-MILLION = 10**6
-
-
-def millionths(percentage: str | Decimal) -> int:
-    """A percentage as millionths of the amount: `0.5` gives 5000.
-
-    Raises:
-        ValueError: it has more than four decimals.
-    """
-    exact = Decimal(percentage) * (MILLION // 100)
-    if exact != exact.to_integral_value():
-        raise ValueError(f"{percentage} has more than four decimals")
-    return int(exact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -23,10 +24,10 @@ from avnz_int.model.fees import (
     Minimum,
     Share,
     correction_lines,
-    millionths,
     month_lines,
     prorated,
 )
+from avnz_int.model.pricing import rate_of
 from avnz_int.model.spans import Month, touched_days
 from avnz_int.services.prices import PriceBook
 
@@ -50,12 +51,14 @@ class Bills:
         found = prices.versions(connection)
         self.versions = {row["id"]: row for row in found}
         self._book = PriceBook(found)
-        self._rates = {row["id"]: millionths(row["percentageFee"]) for row in found}
+        self._rates = {row["id"]: rate_of(Decimal(row["percentageFee"])) for row in found}
         self._shown = {row["id"]: (row["percentageFee"], row["flatFee"]) for row in found}
-        self._priced: dict[tuple[str, str | None], dict[str, datetime]] = defaultdict(dict)
+        self._primary: dict[tuple[str, Month], str | None] = {}
+        self._own: dict[tuple[str, str], tuple[str, datetime]] = {}
         for row in found:  # in the order in which they take effect
-            since = self._priced[row["platformIntegrationId"], row["clientId"]]
-            since.setdefault(row["currency"], row["effectiveAt"])
+            if row["clientId"] is not None:
+                place = (row["platformIntegrationId"], row["clientId"])
+                self._own.setdefault(place, (row["currency"], row["effectiveAt"]))
         self._periods: dict[Month, dict[tuple[str, str], list[rows.Row]]] = {}
 
     def charges(self, month: Month) -> dict[Key, dict[str, Charges]]:
@@ -104,14 +107,16 @@ class Bills:
     def primary(self, platform_id: str, client_id: str, month: Month) -> str | None:
         """The currency whose minimum an active client owes without any usage; None where there is no price.
 
-        It is USD if that has a price by the month's end, else the currency that was priced first.
+        It is the primary one of the prices for all by the month's end; where there is none, that of the
+        client's oldest price.
         """
-        since: dict[str, datetime] = {}
-        for owner in (None, client_id):
-            for code, moment in self._priced.get((platform_id, owner), {}).items():
-                if moment < month.end:
-                    since[code] = min(moment, since.get(code, moment))
-        return "USD" if "USD" in since else min(since, key=lambda code: (since[code], code), default=None)
+        place = (platform_id, month)
+        if place not in self._primary:
+            self._primary[place] = self._book.primary(platform_id, month.end - _MOMENT)
+        if self._primary[place] is not None:
+            return self._primary[place]
+        own, since = self._own.get((platform_id, client_id), (None, month.end))
+        return own if since < month.end else None
 
     def primary_of_active(self, platform_id: str, client_id: str, month: Month) -> set[str]:
         """The primary currency, if the client is active at some time of the month."""

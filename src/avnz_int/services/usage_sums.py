@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,8 +13,8 @@ from sqlalchemy import Connection
 from avnz_int import clock
 from avnz_int.db import clients, prices, rows, tenants, usage
 from avnz_int.errors import IntegrityError
-from avnz_int.model.fees import millionths
 from avnz_int.model.inputs import Filter
+from avnz_int.model.pricing import rate_of
 from avnz_int.model.spans import Month
 from avnz_int.model.usage import CurrencyUsage, UsageView
 from avnz_int.services.bills import Bills
@@ -26,7 +27,7 @@ def sums(
 ) -> list[UsageView]:
     """The usage of a month, by client, integration and currency."""
     versions = {row["id"]: row for row in prices.versions(connection)}
-    rates = {key: millionths(row["percentageFee"]) for key, row in versions.items()}
+    rates = {key: rate_of(Decimal(row["percentageFee"])) for key, row in versions.items()}
     found = usage.summary(
         connection, month.start, month.end, rates, client_id=client_id, integration_id=integration_id
     )
