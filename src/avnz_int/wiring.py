@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from avnz_int.db.engine import Database
     from avnz_int.model.views import WhoamiView
     from avnz_int.services.audit import AuditTrail
+    from avnz_int.services.billing import Billing
     from avnz_int.services.checks import Checks
     from avnz_int.services.clients import ClientIntegrations
     from avnz_int.services.definitions import Definitions
     from avnz_int.services.keyrings import Keyrings
     from avnz_int.services.keys import Keys
     from avnz_int.services.merchants import Merchants
+    from avnz_int.services.payouts import Payouts
     from avnz_int.services.platform import PlatformIntegrations
     from avnz_int.services.pools import Pools
     from avnz_int.services.probe import Prober
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from avnz_int.services.sharing import Sharing
     from avnz_int.services.sweep import Sweep
     from avnz_int.services.tenants import Tenants
+    from avnz_int.services.usage import Usage
     from avnz_int.services.vault import Vault
     from avnz_int.services.work import Work
 
@@ -224,6 +227,27 @@ class Services:
         from avnz_int.services.audit import AuditTrail
 
         return AuditTrail(self._work)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """Metered usage."""
+        from avnz_int.services.usage import Usage
+
+        return Usage(self._work, self._notify)
+
+    @cached_property
+    def billing(self) -> Billing:
+        """Months and statements."""
+        from avnz_int.services.billing import Billing
+
+        return Billing(self._work)
+
+    @cached_property
+    def payouts(self) -> Payouts:
+        """What is to be paid out."""
+        from avnz_int.services.payouts import Payouts
+
+        return Payouts(self._work)
 
     def whoami(self) -> WhoamiView:
         """Where a command would act, and as whom."""

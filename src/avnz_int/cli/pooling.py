@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from avnz_int.cli import complete, output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import ClientOption, Format, Output, State, Yes, not_empty, state_of
 from avnz_int.model.enums import Environment, PoolStrategy
 
@@ -25,6 +26,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The pool.")]
 
 
 @app.command("list")
+@listing()
 def list_(ctx: typer.Context, client: ClientOption = None, form: Output = Format.TABLE) -> None:
     """List pools and the accounts in them."""
     state = state_of(ctx)

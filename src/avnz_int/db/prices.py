@@ -38,6 +38,12 @@ def periods(
     return rows.every(connection, statement)
 
 
+def first_active(connection: Connection) -> datetime | None:
+    """When a client was active for the first time."""
+    found: datetime | None = connection.scalar(select(func.min(PERIOD.c.startedAt)))
+    return found
+
+
 def open_period(connection: Connection, client_integration_id: str) -> Row | None:
     """The activation period of a client integration that has not ended: there is one at most."""
     c = PERIOD.c

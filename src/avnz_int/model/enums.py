@@ -245,3 +245,7 @@ class Action(StrEnum):
     POOL_UPDATE = "pool:update"
     POOL_REMOVE = "pool:remove"
     POOL_READ = "pool:read"
+    USAGE_RECORD = "usage:record"
+    USAGE_READ = "usage:read"
+    BILLING_CLOSE = "billing:close"
+    BILLING_READ = "billing:read"

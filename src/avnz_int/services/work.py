@@ -78,6 +78,11 @@ class Writing(Reading):
         self._key: tuple[str, Secret[bytes]] | None = None
         self._events: list[dict[str, Any]] = []
 
+    @property
+    def sequence(self) -> int:
+        """The number of the chain's last event, this transaction's own included."""
+        return self._sequence
+
     def record(
         self,
         changes: Mapping[str, Any] | None = None,

@@ -8,6 +8,7 @@ import typer
 
 from avnz_int.cli import output
 from avnz_int.cli.commands.platform import Description, Name
+from avnz_int.cli.commands.usage import MonthOption
 from avnz_int.cli.listing import listing
 from avnz_int.cli.state import (
     CategoryFilter,
@@ -31,6 +32,7 @@ from avnz_int.cli.state import (
     state_of,
 )
 from avnz_int.errors import InvalidInputError, UsageError
+from avnz_int.model.encode import encode
 from avnz_int.model.enums import Mode
 
 app = typer.Typer(help="The clients' integrations.", no_args_is_help=True)
@@ -45,6 +47,10 @@ _COLUMNS = (
     "id",
 )
 _OFFERS = ("provider", "category", "name", "modes", "status")
+_USAGE = (
+    *("currency", "transactions", "declined", "voided", "refunds", "volume", "refunded"),
+    *("fees", "minimumSoFar", "minimum", "estimate"),
+)
 ModeOption = Annotated[
     Mode | None, typer.Option("--mode", help="Own credentials (default), or the platform's.")
 ]
@@ -288,6 +294,27 @@ def delete(
         question = f"Delete {view.client}/{view.provider}/{view.name} ({view.environment})?"
         prompts.confirm_or_refuse(question=question, interactive=state.interactive(), yes=yes)
     output.emit(state, form, service.delete(state.actor, ref, client=slug))
+
+
+@app.command()
+def usage(
+    ctx: typer.Context,
+    ref: ClientRef,
+    client: ClientOption = None,
+    month: MonthOption = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Show the usage of a month, and in platform mode what it comes to."""
+    state = state_of(ctx)
+    view = state.services.usage.of_integration(
+        state.actor, ref, client=state.client(client, ref), month=month
+    )
+
+    def table(_: Any) -> None:
+        output.emit(state, form, {**encode(view), "currencies": None})
+        output.emit_all(state, form, view.currencies, _USAGE, empty="no usage")
+
+    output.emit(state, form, view, table)
 
 
 def register(root: typer.Typer) -> None:
