@@ -227,3 +227,7 @@ class Action(StrEnum):
     KEYRING_PRUNE = "keyring:prune"
     AUDIT_READ = "audit:read"
     AUDIT_EXPORT = "audit:export"
+    TOKEN_CREATE = "token:create"  # noqa: S105  # an action
+    TOKEN_READ = "token:read"  # noqa: S105  # an action
+    TOKEN_REVOKE = "token:revoke"  # noqa: S105  # an action
+    TOKEN_USE = "token:use"  # noqa: S105  # an action

@@ -16,9 +16,6 @@ from avnz_int.model.inputs import TestSelection
 if TYPE_CHECKING:
     from avnz_int.model.views import CheckView
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_CENTURY_S = 100 * 365 * 86400.0
-
 
 def check(
     ctx: typer.Context,
@@ -77,11 +74,12 @@ def check(
 
 
 def _seconds(age: str) -> float:
-    number, unit = age[:-1], age[-1:]
-    if unit not in _UNITS or not number.isascii() or not number.isdigit():
+    from avnz_int.cli import moments
+
+    found = moments.seconds(age)
+    if found is None:
         raise UsageError(f"--stale {age!r} is no age", hint="write 90s, 15m, 24h or 7d")
-    # No integration is that old, and the calendar ends.
-    return min(float(number) * _UNITS[unit], _CENTURY_S)
+    return found
 
 
 def _named(state: State, refs: list[str], client: str | None, timeout: float | None, form: Format) -> None:
