@@ -36,6 +36,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "test": ("acme/Main",),
     "share": ("paypal_payflow", "--flat-fee", "10"),
     "merchant show": ("acme/Main",),
+    "token create": ("--role", "auditor", "--name", "later"),
+    "token revoke": ("later", "--yes"),
     "keyring migrate": ("--to", "file:///dev/null/keyring.json"),
 }
 """Command -> arguments that it cannot do without; they speak of what `own` and `platform` make."""
