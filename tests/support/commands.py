@@ -42,6 +42,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "merchant pool add": ("Cards", "--client", "acme", "--account", "acme/Main"),
     "merchant pool remove": ("Cards", "--client", "acme", "--yes"),
     "resolve": ("--all", "--category", "payment_gateway"),
+    "token create": ("--role", "auditor", "--name", "later"),
+    "token revoke": ("later", "--yes"),
     "keyring migrate": ("--to", "file:///dev/null/keyring.json"),
 }
 """Command -> arguments that it cannot do without; they speak of what `own` and `platform` make."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avnz_int.cli import durations
+from avnz_int.cli import moments
 from avnz_int.cli.state import State, stdin_bytes
 from avnz_int.definitions import schema
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
@@ -61,7 +61,7 @@ def changes(
         if given_any(setting, settings_file):
             wanted["settings"] = sources.settings(settings_file, setting)
     if keep_previous is not None:
-        wanted["keep_previous_s"] = durations.seconds("--keep-previous", keep_previous)
+        wanted["keep_previous_s"] = moments.seconds("--keep-previous", keep_previous)
     return Changes(**wanted)
 
 

@@ -249,3 +249,7 @@ class Action(StrEnum):
     USAGE_READ = "usage:read"
     BILLING_CLOSE = "billing:close"
     BILLING_READ = "billing:read"
+    TOKEN_CREATE = "token:create"  # noqa: S105  # an action
+    TOKEN_READ = "token:read"  # noqa: S105  # an action
+    TOKEN_REVOKE = "token:revoke"  # noqa: S105  # an action
+    TOKEN_USE = "token:use"  # noqa: S105  # an action

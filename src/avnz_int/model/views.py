@@ -299,12 +299,21 @@ class InitView:
     database: str
     keyring: str
     definitions: SeedReport
-    token: str | None
+    token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WhoamiTokenView:
+    """The access token in use."""
+
+    name: str
+    prefix: str
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class WhoamiView:
-    """Where a command would act, and as whom."""
+    """Where a command would act, and as whom; `client` is a client_admin's, `token` what proves it."""
 
     database: str
     schema: str | None
@@ -312,3 +321,5 @@ class WhoamiView:
     organization: str
     actor: str
     role: str
+    client: str | None
+    token: WhoamiTokenView | None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table
 
 from avnz_int import clock
 from avnz_int.db import clients, keys, platform, prices, rows, tenants
+from avnz_int.db import tokens as token_rows
 from avnz_int.errors import (
     ConflictError,
     ExistsError,
@@ -161,6 +162,7 @@ class Tenants:
             if table is tenants.CLIENT:
                 _require_unused(work.connection, row)
                 prices.forget_client(work.connection, row["id"])
+                token_rows.forget_client(work.connection, row["id"])
             view = _view(table, row, _parent_slug(work.connection, table, row))
             rows.remove(work.connection, table, row["id"])
             work.record({"slug": [slug, None], "name": [row["name"], None]})
@@ -251,11 +253,15 @@ def _require_unused(connection: Connection, row: rows.Row) -> None:
         {"id": used["id"], "ref": f"{used['client']}/{used['provider']}/{used['name']}"}
         for used in clients.listing(connection, Filter(), client_id=row["id"])
     ]
+    dependents += [
+        {"id": token["id"], "ref": f"the token {token['name']}"}
+        for token in token_rows.live_of_client(connection, row["id"], clock.now())
+    ]
     if dependents:
         named = ", ".join(dependent["ref"] for dependent in dependents)
         raise InUseError(
             f"{row['slug']} still has {named}",
-            hint="delete these first",
+            hint="delete or revoke these first",
             details={"dependents": dependents},
         )
     if tenants.count(connection, tenants.MERCHANT, "clientId", row["id"]):

@@ -25,6 +25,7 @@ from avnz_int.errors import (
     KeyMissingError,
     NotInitializedError,
     SealBrokenError,
+    UnauthenticatedError,
 )
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, KeyStatus
@@ -32,7 +33,8 @@ from avnz_int.model.secret import Secret
 from avnz_int.services import chain
 from avnz_int.services.vault import Vault
 
-_DENIALS = (ForbiddenError, HiddenError, HiddenProviderError)
+_DENIALS = (ForbiddenError, HiddenError, HiddenProviderError, UnauthenticatedError)
+_NO_ROLE = "none"
 _FAILURES = (SealBrokenError, KeyMissingError)
 
 
@@ -110,7 +112,7 @@ class Writing(Reading):
             "sequence": self._sequence + 1,
             "occurredAt": clock.now(),
             "actorId": self._actor.id,
-            "actorRole": self._actor.role.value,
+            "actorRole": _NO_ROLE if self._actor.role is None else self._actor.role.value,
             "action": (action or self._action).value,
             "targetType": about.type if about else None,
             "targetId": about.id if about else None,

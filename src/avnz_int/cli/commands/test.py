@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avnz_int.cli import complete, durations, output, sweeping
+from avnz_int.cli import complete, moments, output, sweeping
 from avnz_int.cli.state import ClientOption, Format, Output, ProviderFilter, State, Timeout, state_of
 from avnz_int.errors import AvnzError, IntegrityError, InvalidInputError, NotFoundError, UsageError
 from avnz_int.model.inputs import TestSelection
@@ -68,7 +68,7 @@ def check(
         client=client if platform else state.client(client),
         platform_only=platform,
         provider=state.known_provider(provider),
-        stale_s=None if stale is None else durations.seconds("--stale", stale),
+        stale_s=None if stale is None else moments.seconds("--stale", stale),
     )
     sweeping.run(state, selection, form, junit, concurrency=concurrency, per_host=per_host, timeout_s=timeout)
 
