@@ -53,6 +53,10 @@ class PriceBook:
         for row in sorted(versions, key=lambda one: (one["effectiveAt"], one["id"])):
             key = (row["platformIntegrationId"], row["clientId"], row["currency"])
             self._rows.setdefault(key, []).append(row)
+        # Asked for each client of many: whoever walks over all keys each time makes closing a month quadratic.
+        self._currencies: dict[tuple[str, str | None], set[str]] = {}
+        for integration, owner, code in self._rows:
+            self._currencies.setdefault((integration, owner), set()).add(code)
         self._times = {key: [row["effectiveAt"] for row in found] for key, found in self._rows.items()}
 
     @classmethod
