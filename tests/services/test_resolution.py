@@ -1,21 +1,18 @@
-"""What is in force: a table of situations, settings and their origins, who is told what."""
+"""What is in force: a table of situations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
-from avnz_int.errors import InvalidInputError, NotFoundError
-from avnz_int.model.enums import Action, Category, Environment
-from avnz_int.model.routing import Level, Origin, ResolutionView
+from avnz_int.errors import NotFoundError
+from avnz_int.model.enums import Category, Environment
+from avnz_int.model.routing import ResolutionView
 from avnz_int.wiring import Services
-from support.scenes import ADMIN, AUDITOR, PAYFLOW, REFUSED, SERVICE, SteeredGateway, admin_of, events, own
-from support.scenes import platform as real_platform
-from support.scenes import using as really_using
+from support.scenes import ADMIN, PAYFLOW
 from support.services import make_services
 from support.staging import GONE, Own, Platform, Staged, Using, clear, stage
 
@@ -150,7 +147,9 @@ CASES: dict[str, Case] = {
     "verified since it was taken up": Case(
         (Platform(columns=SHARED), Using("u", columns={"isVerified": False})), ("u",), "priority"
     ),
-    "the use is switched off": Case((Platform(columns=SHARED), Using("u", columns=OFF)), (), None, {"u": "inactive"}),
+    "the use is switched off": Case(
+        (Platform(columns=SHARED), Using("u", columns=OFF)), (), None, {"u": "inactive"}
+    ),
     "the own serves while the platform's is down": Case(
         (Platform(columns=SHARED | DOWN), Using("u", columns=DEFAULT), Own("a", "stripe")),
         ("a",),
@@ -182,7 +181,9 @@ CASES: dict[str, Case] = {
         category=Category.MONITORING,
     ),
     "monitoring untested": Case(
-        (Platform("datadog", OFF | UNTESTED),), dropped={"datadog": "unverified"}, category=Category.MONITORING
+        (Platform("datadog", OFF | UNTESTED),),
+        dropped={"datadog": "unverified"},
+        category=Category.MONITORING,
     ),
     "monitoring in the sandbox": Case(
         (Platform("datadog"),),
@@ -223,9 +224,7 @@ CASES: dict[str, Case] = {
 def resolved(services: Services, case: Case) -> ResolutionView | NotFoundError:
     """What `resolve` says, or why there is nothing."""
     try:
-        return services.resolution.resolve(
-            ADMIN, case.category, client="acme", environment=case.environment
-        )
+        return services.resolution.resolve(ADMIN, case.category, client="acme", environment=case.environment)
     except NotFoundError as exc:
         return exc
 
@@ -257,10 +256,20 @@ def assert_case(services: Services, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_table(on_sqlite: str, keyring: Any, case: Case) -> None:
+def test_table(on_sqlite: str, keyring: Path, case: Case) -> None:
     """Each situation has its integration in force, its order, and the rule that dropped each other one."""
     services = make_services(on_sqlite, keyring)
     try:
         assert_case(services, case)
+    finally:
+        services.close()
+
+
+def test_table_on_postgres(on_postgres: str, keyring: Path) -> None:
+    """Every situation of the table comes out the same on PostgreSQL."""
+    services = make_services(on_postgres, keyring)
+    try:
+        for case in CASES.values():
+            assert_case(services, case)
     finally:
         services.close()

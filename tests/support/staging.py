@@ -110,7 +110,14 @@ def stage(services: Services, staged: Sequence[Staged], *, client: str = "acme")
                 continue
             of_platform = {"mode": "platform", "platformIntegrationId": used.get(one.provider)}
             mode = of_platform if isinstance(one, Using) else {"mode": "own", **sealed}
-            row = {**base, **mode, "clientId": owner["id"], "name": one.name, "isVerified": True, **one.columns}
+            row = {
+                **base,
+                **mode,
+                "clientId": owner["id"],
+                "name": one.name,
+                "isVerified": True,
+                **one.columns,
+            }
             row["verifiedAt"] = moment if row["isVerified"] else None
             rows.add(connection, clients.INTEGRATION, row)
             now = clients.by_id(connection, row["id"])
