@@ -1,10 +1,10 @@
-"""What is in force: a table of situations, settings and their origins, who is told what."""
+"""What is in force: a table of situations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -256,10 +256,20 @@ def assert_case(services: Services, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_table(on_sqlite: str, keyring: Any, case: Case) -> None:
+def test_table(on_sqlite: str, keyring: Path, case: Case) -> None:
     """Each situation has its integration in force, its order, and the rule that dropped each other one."""
     services = make_services(on_sqlite, keyring)
     try:
         assert_case(services, case)
+    finally:
+        services.close()
+
+
+def test_table_on_postgres(on_postgres: str, keyring: Path) -> None:
+    """Every situation of the table comes out the same on PostgreSQL."""
+    services = make_services(on_postgres, keyring)
+    try:
+        for case in CASES.values():
+            assert_case(services, case)
     finally:
         services.close()

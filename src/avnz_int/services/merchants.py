@@ -152,7 +152,10 @@ def found(connection: Connection, actor: Actor, ref: str, client: str | None = N
             f"{ref!r} fits several merchant accounts",
             details={"candidates": [account["id"] for account in prefixed]},
         )
-    return prefixed[0] if prefixed else _of_integration(connection, actor, ref, client)
+    # Of a path the client is told by the path, so that whose account it is can be told too.
+    return (
+        prefixed[0] if prefixed else _of_integration(connection, actor, ref, None if "/" in ref else client)
+    )
 
 
 def _of_integration(connection: Connection, actor: Actor, ref: str, client: str | None) -> rows.Row:
