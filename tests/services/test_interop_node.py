@@ -18,12 +18,13 @@ import pytest
 from avnz_int.model.inputs import NewClient, NewPlatform
 from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
+from support.canary import CANARY
 from support.services import columns_of, payflow_credentials
 
 SCRIPT = Path(__file__).with_name("open_row.mjs")
 FOLDER = os.environ.get("AVNZ_INT_TEST_NODE", str(Path(__file__).parents[1]))
 NODE = shutil.which("node")
-HOOK = {"url": 'https://hooks.example.com/in?a=1&b="x"', "timeoutSeconds": 7}
+HOOK = {"url": "https://hooks.example.com/in?a=1&b='x'", "timeoutSeconds": 7}
 SIGNING = {"signingSecret": "whsec_" + "A" * 43 + "="}
 
 # A Node process for each row.
@@ -55,9 +56,7 @@ def test_read(services: Services, prepared_url: str, keyring: Path, library: str
     actor = services.actor
     hook = NewClient("acme", "webhook", name="hook", credentials=Secret(SIGNING), settings=HOOK)
     services.clients.add(actor, hook, test=False)
-    services.platform.add(
-        actor, NewPlatform("paypal_payflow", payflow_credentials("pä$$ \U0001f511")), test=False
-    )
+    services.platform.add(actor, NewPlatform("paypal_payflow", payflow_credentials(CANARY)), test=False)
     services.keys.rotate(actor)
     services.keys.rotate_master(actor)
     asked = {
@@ -68,7 +67,7 @@ def test_read(services: Services, prepared_url: str, keyring: Path, library: str
     }
     for table, destination, expected in (
         ("ClientIntegration", {"url": HOOK["url"]}, SIGNING),
-        ("PlatformIntegration", {}, payflow_credentials("pä$$ \U0001f511").reveal()),
+        ("PlatformIntegration", {}, payflow_credentials(CANARY).reveal()),
     ):
         (row,) = columns_of(prepared_url, table)
         done = node(**asked, table=table, row=row, destination=destination)
