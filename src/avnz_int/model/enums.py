@@ -253,3 +253,6 @@ class Action(StrEnum):
     TOKEN_READ = "token:read"  # noqa: S105  # an action
     TOKEN_REVOKE = "token:revoke"  # noqa: S105  # an action
     TOKEN_USE = "token:use"  # noqa: S105  # an action
+    MANIFEST_READ = "manifest:read"
+    MANIFEST_APPLY = "manifest:apply"
+    MANIFEST_EXPORT = "manifest:export"
