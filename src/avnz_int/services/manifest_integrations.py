@@ -21,6 +21,8 @@ from avnz_int.model.manifest import (
     FieldChange,
     Given,
     Kind,
+    Literal,
+    Reference,
     Spot,
     WantedClientIntegration,
     WantedIntegration,
@@ -220,8 +222,9 @@ class Comparer:
                 words = "stored: nothing is stored yet" if wanted.credentials is None else "are missing"
                 self._problems.add(Spot(wanted.spot.line, f"{wanted.spot.path}.credentials"), words)
             elif step.credentials is not None:
-                for name in wanted.credentials.fields:
-                    step.change(f"credentials.{name}", None, SECRET_SET)
+                for name, value in wanted.credentials.fields.items():
+                    told = SECRET_SET if name in found.secret_fields else _told(value)
+                    step.change(f"credentials.{name}", None, told)
         self._validate(wanted, found, step.credentials, settings)
         if wanted.active is False:
             step.switch = False
@@ -361,6 +364,13 @@ def require_provider(state: State, problems: Problems, wanted: WantedIntegration
             hint="put it under platform, or see avnz-int definitions list --client-allowed",
         )
     return True
+
+
+def _told(value: Any) -> Any:
+    """What is shown of a value that is no secret: itself, or where the file says it is."""
+    if isinstance(value, Literal):
+        return value.value
+    return str(value) if isinstance(value, Reference) else SECRET_SET
 
 
 def _line(wanted: WantedIntegration, name: str) -> int:

@@ -110,7 +110,6 @@ def _shown(account: tuple[str, str | None]) -> str:
 
 
 def _told(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not as it is by default."""
+    """What a member has, without what it has not."""
     columns = ("priority", "weight", "transactionLimit", "monthlyLimit", "limitCurrency", "currencies")
-    usual = {"priority": 0, "weight": 1, "currencies": []}
-    return {name: values[name] for name in columns if values[name] != usual.get(name)}
+    return {name: values[name] for name in columns if values[name] is not None and values[name] != []}
