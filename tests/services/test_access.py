@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ from avnz_int.model.enums import AuditOutcome, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.secret import Secret
 from avnz_int.model.simulation import Month, OwnFees
+from avnz_int.services.manifests import Source
 from avnz_int.wiring import Services
 from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform, replaced
 from support.services import payflow_credentials
 
 ALLOWED, DENIED, HIDDEN, UNKNOWN = "allowed", "denied", "hidden", "unknown provider"
+_MANIFEST = Source("apiVersion: avnz-int/1\nkind: Manifest\n", "m.yaml", Path())
 _STRIPE = Secret(sample("stripe").credentials)
 
 
@@ -61,6 +64,11 @@ DEEDS: dict[str, Deed] = {
     "platform rollback": Deed(lambda s, a: s.platform.rollback(a, PAYFLOW), _ONLY_ADMIN),
     "platform disable": Deed(lambda s, a: s.platform.disable(a, PAYFLOW), _ONLY_ADMIN),
     "platform enable": Deed(lambda s, a: s.platform.enable(a, PAYFLOW), _ONLY_ADMIN),
+    "manifest plan": Deed(lambda s, a: s.manifests.plan(a, _MANIFEST), _ONLY_ADMIN),
+    "manifest apply": Deed(
+        lambda s, a: s.manifests.apply(a, s.manifests.plan(ADMIN, _MANIFEST), test=False), _ONLY_ADMIN
+    ),
+    "manifest export": Deed(lambda s, a: s.manifests.export(a), _ONLY_ADMIN),
     "share": Deed(lambda s, a: s.sharing.share(a, PAYFLOW, PRICE), _ONLY_ADMIN),
     "share simulate": Deed(
         lambda s, a: s.sharing.simulate(a, PAYFLOW, Month(1, 1), OwnFees(), pricing=PRICE), _READERS
@@ -194,6 +202,7 @@ def test_every_method_is_covered(services: Services) -> None:
         services.merchants,
         services.tenants,
         services.definitions,
+        services.manifests,
     ):
         public = {name for name in vars(type(service)) if not name.startswith("_")}
         assert public - covered - {"delete"} == set()

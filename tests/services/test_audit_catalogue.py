@@ -14,6 +14,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, KeyPurpose, Role
 from avnz_int.model.inputs import Changes
 from avnz_int.model.tokens import NewToken
+from avnz_int.services.manifests import Source
 from avnz_int.wiring import Services
 from support.scenes import (
     ADMIN,
@@ -32,6 +33,7 @@ from support.services import make_services
 README = Path(__file__).parents[2] / "README.md"
 UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
 TABLE = re.compile(r"<!-- actions -->\n\n?((?:\|.*\n)*)")
+MANIFEST = Source("apiVersion: avnz-int/1\nkind: Manifest\nclients:\n  - {slug: applied}\n", "m.yaml", Path())
 REFUSED = "reading it was refused"
 
 
@@ -157,6 +159,18 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     Action.TOKEN_USE: (
         "a token was refused, or none was there where one is needed; `cause` says why, the role is `none`",
         lambda s: s.tokens.identify("avnzint_none", "os:stranger"),
+    ),
+    Action.MANIFEST_READ: (
+        REFUSED,
+        lambda s: s.manifests.plan(SERVICE, MANIFEST),
+    ),
+    Action.MANIFEST_APPLY: (
+        "a manifest was applied; the events of what it changed follow",
+        lambda s: s.manifests.apply(ADMIN, s.manifests.plan(ADMIN, MANIFEST)),
+    ),
+    Action.MANIFEST_EXPORT: (
+        "all that a manifest can describe was exported, without credentials",
+        lambda s: s.manifests.export(ADMIN),
     ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.

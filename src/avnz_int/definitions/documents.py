@@ -38,7 +38,7 @@ def document(name: str) -> dict[str, Any]:
 
 
 def for_editors(name: str) -> dict[str, Any]:
-    """As `document`; that of a manifest knows the fields of each provider, plugins' too, and completes them."""
+    """As `document`; that of a manifest knows the fields of each provider, plugins' too."""
     found = document(name)
     if name == "manifest":
         seeds = loader.read_seeds() + [one.seed for one in plugins.find() if one.seed is not None]
@@ -85,7 +85,7 @@ def _fields(seed: Seed) -> dict[str, Any]:
 
 
 def _credential(field: dict[str, Any]) -> dict[str, Any]:
-    told = {name: field[name] for name in ("title", "description") if name in field}
+    told: dict[str, Any] = {name: field[name] for name in ("title", "description") if name in field}
     if field.get("format") != "password":
         literal = {name: field[name] for name in ("type", "enum") if name in field}
         return {**told, "anyOf": [_REFERENCE, literal]}
