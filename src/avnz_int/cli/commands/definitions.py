@@ -97,14 +97,19 @@ def seed(
 
 @app.command()
 def schema(
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of which kind of file: manifest.")],
+    form: Output = Format.TABLE,
 ) -> None:
     """Print the JSON Schema of a file that people write, for their editors; needs no database."""
     import json
 
     from avnz_int.definitions import documents
 
-    typer.echo(json.dumps(documents.for_editors(name), indent=2, ensure_ascii=False))
+    def table(found: Any) -> None:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+    output.emit(state_of(ctx), form, documents.for_editors(name), table)
 
 
 @app.command()
