@@ -8,8 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
+from avnz_int.cli.shapes import SHAPES, schemas
+from avnz_int.cli.shapes import schema as shape_schema
 from support.cli import Command
-from support.commands import LOGIN, PRICE, own, platform, using
+from support.commands import LOGIN, PRICE, leaves, own, platform, takes_output, using
 
 GOLDEN = Path(__file__).parent / "golden" / "shapes"
 UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
@@ -130,6 +134,34 @@ def test_golden(on_both: Command) -> None:
                 path.unlink()
 
     assert set(shapes) == {path.stem for path in GOLDEN.iterdir()}
+
+
+def test_schemas(command: Command) -> None:
+    """What every command prints keeps to the JSON Schema that is shipped for it."""
+    variants = {"client-add-platform": "client-add", "client-delete-platform": "client-delete"}
+    variants |= {"definitions-check": "definitions-seed", "share-list": "share", "share-off": "share"}
+    variants |= {"share-simulate": "share", "test-several": "test", "rotate-key-status": "rotate-key"}
+    made = schemas()
+    wrong = {}
+    for name, value in scene(command).items():
+        schema = made[variants.get(name, "error" if name.startswith("error-") else name)]
+        Draft202012Validator.check_schema(schema)
+        # What `scene` takes out, since it is not the same on both databases.
+        cut = {"schema": None, "token": None} if name == "whoami" else {}
+        found = {"error": value} if name.startswith("error-") else value if not cut else value | cut
+        problems = [problem.message for problem in Draft202012Validator(schema).iter_errors(found)]
+        wrong |= {name: problems} if problems else {}
+
+    assert wrong == {}
+
+
+def test_every_schema() -> None:
+    """Every command that prints JSON has a schema, and every schema is of one; it is printed by its name."""
+    printing = {name for name in leaves() if takes_output(name)}
+
+    assert {*printing, "error"} == set(SHAPES)
+    for name, schema in schemas().items():
+        assert schema == shape_schema(name)
 
 
 def test_contract() -> None:
