@@ -1,6 +1,6 @@
 """What each command prints with `-o json`: the types that its JSON Schemas are made of.
 
-A name is the command's words joined by `-`: `client-list`. A wheel holds a file for each (`hatch_build.py`).
+A name is the command's words joined by `-`: `client-list`. A wheel holds a file for each (`.ci/wheel.py`).
 """
 
 from __future__ import annotations
