@@ -7,6 +7,8 @@
 | client integrations: change, test | yes | yes | no | no |
 | client integrations: read | yes | yes | yes, credentials hidden | no |
 | audit trail: read, export | yes | no | yes | no |
+| access tokens: make, revoke | yes | no | no | no |
+| access tokens: list | yes | no | yes | no |
 """
 
 from __future__ import annotations
@@ -50,3 +52,15 @@ def require_client(actor: Actor, action: Action, client: Mapping[str, Any], *, r
         raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
     allowed = (Role.ORG_ADMIN, Role.CLIENT_ADMIN, *((Role.AUDITOR,) if reading else ()))
     require(actor, action, *allowed)
+
+
+def require_tester(actor: Actor, client_id: str | None, slug: str | None) -> None:
+    """Nothing, if the actor may test what is this client's, or (None) the organization's own.
+
+    Raises:
+        HiddenError, ForbiddenError: as `require_client`, `require_admin`.
+    """
+    if client_id is None:
+        require_admin(actor, Action.PLATFORM_TEST)
+    else:
+        require_client(actor, Action.CLIENT_TEST, {"id": client_id, "slug": slug})
