@@ -200,15 +200,15 @@ def test_end_by_time(command: Command) -> None:
 # --- a token's text is nowhere --------------------------------------------------------------------
 
 
-def test_canary(on_both: Command, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_canary(command: Command, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text of a token in use, of a refused and of a new one: on no stream, in no log, row or file."""
     caplog.set_level(logging.DEBUG)
-    own(on_both)
-    used = create(on_both, "org_admin", name="used")["token"]
+    own(command)
+    used = create(command, "org_admin", name="used")["token"]
     wrong, typo = new_text(), used[:-1]
-    path = on_both.folder / "given.token"
+    path = command.folder / "given.token"
     said = []
-    for token in (used, wrong, typo):
+    for token, form in ((used, "json"), (wrong, "table"), (typo, "json")):
         env = {"AVNZ_INT_TOKEN": token}
         for words in (
             *(
@@ -221,20 +221,19 @@ def test_canary(on_both: Command, caplog: pytest.LogCaptureFixture, monkeypatch:
             ("db", "check"),
             ("init",),
         ):
-            for form in ("json", "table"):
-                result = on_both("-v", *words, "-o", form, env=env, exit_code=None)
-                assert result.code != 1, result
-                said.append(result.stdout + result.stderr)
+            result = command("-v", *words, "-o", form, env=env, exit_code=None)
+            assert result.code != 1, result
+            said.append(result.stdout + result.stderr)
 
     def crash(*_: object) -> None:
         raise RuntimeError(os.environ["AVNZ_INT_TOKEN"])
 
     monkeypatch.setattr(Tenants, "listing", crash)
-    said.append(on_both("-v", "tenant", "list", exit_code=1, env={"AVNZ_INT_TOKEN": used}).stderr)
+    said.append(command("-v", "tenant", "list", exit_code=1, env={"AVNZ_INT_TOKEN": used}).stderr)
     kept = path.read_text().strip()
-    texts = [*said, *(f"{r.getMessage()} {r.__dict__}" for r in caplog.records), repr(dump(on_both.url))]
-    skipped = {path, token_of(on_both.keyring)}
-    files = [found for found in on_both.folder.rglob("*") if found.is_file() and found not in skipped]
+    texts = [*said, *(f"{r.getMessage()} {r.__dict__}" for r in caplog.records), repr(dump(command.url))]
+    skipped = {path, token_of(command.keyring)}
+    files = [found for found in command.folder.rglob("*") if found.is_file() and found not in skipped]
     texts += [found.read_bytes().decode("latin-1") for found in files]
     for token in (used, wrong, kept):
         assert [] == [text for text in texts if token[12:44] in text]
