@@ -155,7 +155,7 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     Action.TOKEN_READ: (REFUSED, lambda s: s.tokens.listing(SERVICE)),
     Action.TOKEN_REVOKE: ("an access token was revoked", lambda s: s.tokens.revoke(ADMIN, "new")),
     Action.TOKEN_USE: (
-        "a token was refused, or none was there where one is needed; `cause` says why, the role is `none`",
+        "a token was refused, or missing where one is needed; `cause` says why; the role is `none`",
         lambda s: s.tokens.identify("avnzint_none", "os:stranger"),
     ),
 }
