@@ -115,6 +115,11 @@ class Settings:
     allow_hosts: tuple[str, ...] = ()
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether the database is a file of this machine."""
+        return self.database_url.startswith("sqlite")
+
+    @property
     def database_shown(self) -> str:
         """The database URL without its password."""
         return without_password(self.database_url)

@@ -9,28 +9,35 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from avnz_int import memory
-from avnz_int.errors import UnauthenticatedError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Role
 from avnz_int.settings import Settings
 
 if TYPE_CHECKING:
     from avnz_int.db.engine import Database
+    from avnz_int.model.tokens import Identity
     from avnz_int.model.views import WhoamiView
     from avnz_int.services.audit import AuditTrail
+    from avnz_int.services.billing import Billing
     from avnz_int.services.checks import Checks
     from avnz_int.services.clients import ClientIntegrations
     from avnz_int.services.definitions import Definitions
     from avnz_int.services.keyrings import Keyrings
     from avnz_int.services.keys import Keys
     from avnz_int.services.merchants import Merchants
+    from avnz_int.services.payouts import Payouts
     from avnz_int.services.platform import PlatformIntegrations
+    from avnz_int.services.pools import Pools
     from avnz_int.services.probe import Prober
+    from avnz_int.services.resolution import Resolution
+    from avnz_int.services.routing import Routing
     from avnz_int.services.schema import Schema
     from avnz_int.services.setup import Setup
     from avnz_int.services.sharing import Sharing
     from avnz_int.services.sweep import Sweep
     from avnz_int.services.tenants import Tenants
+    from avnz_int.services.tokens import Tokens
+    from avnz_int.services.usage import Usage
     from avnz_int.services.vault import Vault
     from avnz_int.services.work import Work
 
@@ -41,6 +48,12 @@ def system_user() -> str:
         return f"os:{getpass.getuser()}"
     except (KeyError, OSError):
         return f"os:{os.getuid()}"
+
+
+def _system_identity() -> Identity:
+    from avnz_int.model.tokens import Identity
+
+    return Identity(Actor(system_user(), Role.ORG_ADMIN))
 
 
 class Services:
@@ -59,18 +72,34 @@ class Services:
 
     @cached_property
     def actor(self) -> Actor:
-        """Who is asking: the user of the operating system, as org_admin.
+        """Who is asking, as `identity` says."""
+        return self.identity.actor
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Who is asking: whoever the token says, or on SQLite the user of the operating system, as org_admin.
 
         Raises:
-            UnauthenticatedError: a token is set. This version issues none, so it cannot be a valid one, and a
-                token that is not valid is never ignored.
+            UnauthenticatedError: the token is not valid, or a PostgreSQL database is used without one.
         """
         if self.settings.token is not None:
-            raise UnauthenticatedError(
-                "AVNZ_INT_TOKEN is set, but no token is valid here: this version issues none",
-                hint="unset AVNZ_INT_TOKEN to act as the user of the operating system",
-            )
-        return Actor(system_user(), Role.ORG_ADMIN)
+            return self.tokens.identify(self.settings.token, system_user())
+        if not self.settings.is_embedded:
+            raise self.tokens.refuse_stranger(system_user())
+        return _system_identity()
+
+    @cached_property
+    def operator(self) -> Actor:
+        """Who sets up, migrates or makes the first token: without one the user of the operating system.
+
+        The database's own privileges and the keyring are what these deeds need. A token that is set counts.
+
+        Raises:
+            UnauthenticatedError: the token is not valid.
+        """
+        if self.settings.token is not None:
+            return self.tokens.identify(self.settings.token, system_user(), any_schema=True).actor
+        return _system_identity().actor
 
     def close(self) -> None:
         """Give back what is open."""
@@ -136,7 +165,7 @@ class Services:
         """Organization, clients, companies."""
         from avnz_int.services.tenants import Tenants
 
-        return Tenants(self._work)
+        return Tenants(self._work, self._notify)
 
     @cached_property
     def platform(self) -> PlatformIntegrations:
@@ -181,6 +210,36 @@ class Services:
         return Merchants(self._work)
 
     @cached_property
+    def resolution(self) -> Resolution:
+        """Which integration is in force."""
+        from avnz_int.services.resolution import Resolution
+
+        return Resolution(self._work)
+
+    @cached_property
+    def pools(self) -> Pools:
+        """Pools of merchant accounts."""
+        from avnz_int.services.pools import Pools
+
+        return Pools(self._work, self._notify)
+
+    @cached_property
+    def routing(self) -> Routing:
+        """Which merchant account takes a transaction."""
+        from avnz_int.services.routing import Routing
+
+        return Routing(self._work)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Access tokens."""
+        from avnz_int.db.engine import Database
+        from avnz_int.services.tokens import Tokens
+
+        url, schema = self.settings.database_url, self.settings.schema
+        return Tokens(self._work, lambda: Database(url, schema, busy_timeout_ms=1))
+
+    @cached_property
     def keys(self) -> Keys:
         """Key rotation."""
         from avnz_int.services.keys import Keys
@@ -201,10 +260,32 @@ class Services:
 
         return AuditTrail(self._work)
 
+    @cached_property
+    def usage(self) -> Usage:
+        """Metered usage."""
+        from avnz_int.services.usage import Usage
+
+        return Usage(self._work, self._notify)
+
+    @cached_property
+    def billing(self) -> Billing:
+        """Months and statements."""
+        from avnz_int.services.billing import Billing
+
+        return Billing(self._work)
+
+    @cached_property
+    def payouts(self) -> Payouts:
+        """What is to be paid out."""
+        from avnz_int.services.payouts import Payouts
+
+        return Payouts(self._work)
+
     def whoami(self) -> WhoamiView:
         """Where a command would act, and as whom."""
-        from avnz_int.model.views import WhoamiView
+        from avnz_int.model.views import WhoamiTokenView, WhoamiView
 
+        token = self.identity.token
         organization = self.tenants.show_organization(self.actor)
         schema = None if self.database.is_sqlite else self.settings.schema
         return WhoamiView(
@@ -213,5 +294,7 @@ class Services:
             keyring=self.settings.keyring_url,
             organization=organization.slug,
             actor=self.actor.id,
-            role=self.actor.role.value,
+            role=str(self.actor.role),
+            client=token.client if token else None,
+            token=WhoamiTokenView(token.name, token.prefix, token.expires_at) if token else None,
         )

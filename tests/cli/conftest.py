@@ -11,7 +11,7 @@ import pytest
 from support.cli import Command
 from support.postgres import PostgresDatabases
 from support.scenes import SteeredGateway
-from support.services import PASSWORD
+from support.services import PASSWORD, token_of
 
 
 @pytest.fixture
@@ -58,6 +58,9 @@ def on_postgres(
     """Command lines over a prepared PostgreSQL database."""
     template, folder = prepared_postgres
     _take(nothing, folder)
+    token = token_of(folder / "keyring.json")
+    shutil.copy(token, token_of(nothing.keyring))
+    nothing.environment["AVNZ_INT_TOKEN"] = token.read_text()
     name = postgres.create_database(template)
     nothing.environment["AVNZ_INT_DATABASE_URL"] = postgres.url(name)
     yield nothing

@@ -203,6 +203,42 @@ CASES = {
     ),
     "revoke without off": Case(("share", "paypal_payflow", "--revoke"), 2, "usage", ("--off",)),
     "off with a price": Case(("share", "paypal_payflow", "--off", *PRICE), 2, "usage", ("--off", "price")),
+    "simulation of nothing": Case(
+        ("share", "paypal_payflow", "--simulate", *PRICE), 2, "usage", ("--count", "--volume")
+    ),
+    "simulation of no transactions": Case(
+        ("share", "paypal_payflow", "--simulate", *PRICE, "--count", "0", "--volume", "1"),
+        2,
+        "invalid_input",
+        ("--count",),
+    ),
+    "simulation with an end": Case(
+        ("share", "paypal_payflow", "--simulate", "--off", "--count", "1", "--volume", "1"),
+        2,
+        "usage",
+        ("--off and --simulate",),
+    ),
+    "own fees of no simulation": Case(
+        ("share", "paypal_payflow", *PRICE, "--own-flat-fee", "1"), 2, "usage", ("--simulate",)
+    ),
+    "fine own percentage": Case(
+        (
+            *("share", "paypal_payflow", "--simulate", *PRICE, "--count", "1", "--volume", "1"),
+            *("--own-percentage-fee", "0.00001"),
+        ),
+        2,
+        "invalid_input",
+        ("--own-percentage-fee", "4 decimals"),
+    ),
+    "price of no day": Case(
+        ("share", "paypal_payflow", *PRICE, "--effective", "2026-02-30"),
+        2,
+        "usage",
+        ("2026-02-30", "--effective"),
+    ),
+    "price of a time without offset": Case(
+        ("share", "paypal_payflow", *PRICE, "--effective", "2026-02-03T10:00:00"), 2, "usage", ("RFC 3339",)
+    ),
     "list with a REF": Case(("share", "paypal_payflow", "--list"), 2, "usage", ("--list",)),
     "two rotations": Case(("rotate-key", "--new-key", "--resume"), 2, "usage", ("exclude",)),
     "purpose": Case(("rotate-key", "--purpose", "audit", "--resume"), 2, "usage", ("--purpose",)),

@@ -74,6 +74,9 @@ def test_every_command(keeper: Command, caplog: pytest.LogCaptureFixture) -> Non
     own(keeper)
     shared(keeper)
     using(keeper)
+    # So that there are credentials to go back to.
+    keeper("client", "update", "acme/Main", *LOGIN)
+    keeper("platform", "update", "paypal_payflow", *LOGIN)
     names = [name for name in leaves() if name not in {*APART, *LAST}]
     codes = {}
     for form in forms_to_print(keeper):

@@ -165,8 +165,10 @@ def test_upgrade_of_an_empty_database(bare: Command, empty_postgres_url: str) ->
     assert bare("db", "upgrade", "-o", "json").json["changed"]
     assert bare("db", "check", "-o", "json").json["matches"]
 
-    assert "avnz" == bare("init", "--org", "avnz", "-o", "json").json["organization"]
-    assert "avnz" == bare("whoami", "-o", "json").json["organization"]
+    made = bare("init", "--org", "avnz", "-o", "json").json
+    assert "avnz" == made["organization"]
+    token = {"AVNZ_INT_TOKEN": made["token"]}
+    assert "avnz" == bare("whoami", "-o", "json", env=token).json["organization"]
 
 
 def test_seeds(on_both: Command) -> None:
@@ -253,7 +255,7 @@ def test_flags_win(command: Command) -> None:
 def test_other_schema(bare: Command, empty_postgres_url: str) -> None:
     """On PostgreSQL all our tables stand in the schema that AVNZ_INT_SCHEMA names."""
     bare.environment |= {"AVNZ_INT_DATABASE_URL": empty_postgres_url, "AVNZ_INT_SCHEMA": "avnz"}
-    bare("init", "--org", "avnz")
+    bare.environment["AVNZ_INT_TOKEN"] = bare("init", "--org", "avnz", "-o", "json").json["token"]
 
     assert "avnz" == bare("whoami", "-o", "json").json["schema"]
     assert bare("db", "check", "-o", "json").json["matches"]

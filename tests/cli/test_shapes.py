@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from support.cli import Command
-from support.commands import PRICE, own, platform, using
+from support.commands import LOGIN, PRICE, own, platform, using
 
 GOLDEN = Path(__file__).parent / "golden" / "shapes"
 UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
@@ -18,12 +18,17 @@ _KINDS = (
     ("id", r"[a-z][a-z0-9]{23}"),
     ("mac", r"[0-9a-f]{64}"),
 )
+_WHO = {"actor", "actorId", "createdBy", "updatedBy", "verifiedBy", "revokedBy"}
 
 
 def shape(value: Any) -> Any:
     """Keys and names of types: ids, times and MACs by their form, a list as the set of its items."""
     if isinstance(value, dict):
-        return {("<id>" if shape(key) == "id" else key): shape(part) for key, part in value.items()}
+        # Who did it is the user of the operating system on one database and a token on the other.
+        return {
+            ("<id>" if shape(key) == "id" else key): "str" if part and key in _WHO else shape(part)
+            for key, part in value.items()
+        }
     if isinstance(value, list):
         return [json.loads(item) for item in sorted({json.dumps(shape(part)) for part in value})]
     if isinstance(value, str):
@@ -40,7 +45,12 @@ def scene(command: Command) -> dict[str, Any]:
     """Name of a golden file -> what a command printed, in the order of a day's work."""
     found = {"init": told(command, "init"), "whoami": told(command, "whoami")}
     # Only PostgreSQL has schemas.
-    assert (None if command.url.startswith("sqlite") else "public") == found["whoami"].pop("schema")
+    embedded = command.url.startswith("sqlite")
+    assert (None if embedded else "public") == found["whoami"].pop("schema")
+    # There the user of the operating system acts, on PostgreSQL a token.
+    assert embedded == found["whoami"]["actor"].startswith("os:")
+    used = found["whoami"].pop("token")
+    assert (None if embedded else ["name", "prefix", "expiresAt"]) == (used and list(used))
     found["tenant-add"] = told(command, "tenant", "add", "later", "--name", "Later Inc")
     found["tenant-rename"] = told(command, "tenant", "rename", "later", "--name", "Last Inc")
     found["tenant-remove"] = told(command, "tenant", "remove", "later", "--yes")
@@ -51,6 +61,9 @@ def scene(command: Command) -> dict[str, Any]:
     found["definitions-validate"] = told(command, "definitions", "validate")
     found["platform-add"] = platform(command)
     found["share"] = told(command, "share", "paypal_payflow", *PRICE)
+    found["share-simulate"] = told(
+        command, "share", "paypal_payflow", "--simulate", "--count", "9", "--volume", "90000"
+    )
     found["client-available"] = [
         offer
         for offer in told(command, "client", "available", "--client", "acme")
@@ -63,6 +76,8 @@ def scene(command: Command) -> dict[str, Any]:
         found[f"{group}-list"] = told(command, group, "list")
         found[f"{group}-show"] = told(command, group, "show", ref)
         found[f"{group}-update"] = told(command, group, "update", ref, "--description", "The first")
+        told(command, group, "update", ref, *LOGIN)
+        found[f"{group}-rollback"] = told(command, group, "rollback", ref)
         found[f"{group}-disable"] = told(command, group, "disable", ref)
         found[f"{group}-enable"] = told(command, group, "enable", ref)
     found["client-set-default"] = told(command, "client", "set-default", "acme/Main")
@@ -79,6 +94,11 @@ def scene(command: Command) -> dict[str, Any]:
     found["tenant-tree"] = told(command, "tenant", "tree")
     found["audit-list"] = told(command, "audit", "list", "--action", "client:create", "--limit", "1")
     found["audit-verify"] = told(command, "audit", "verify")
+    words = ("--role", "client_admin", "--client", "acme", "--name", "shape", "--expires", "90d")
+    found["token-create"] = told(command, "token", "create", *words)
+    listed = told(command, "token", "list")
+    found["token-list"] = [token for token in listed if token["name"] == "shape"]
+    found["token-revoke"] = told(command, "token", "revoke", "shape", "--yes")
     found["db-current"] = told(command, "db", "current")
     found["db-check"] = told(command, "db", "check")
     found["db-upgrade"] = told(command, "db", "upgrade")
@@ -116,7 +136,7 @@ def test_contract() -> None:
     """The key sets that are promised hold, in the order in which they are promised."""
     promised = {
         "init": "organization database keyring definitions token",
-        "whoami": "database keyring organization actor role",
+        "whoami": "database keyring organization actor role client",
         "test": "id provider environment success outcome code message latency testedAt",
         "rotate-key": "activeKeyId resealed pending unreadable rows",
         "rotate-key-status": "activeKeyId resealed pending unreadable rows",

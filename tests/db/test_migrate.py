@@ -10,7 +10,8 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from avnz_int.db import drift, migrate, migrations, tables
+from avnz_int import clock
+from avnz_int.db import drift, migrate, migrations, prices, tables
 from avnz_int.db.engine import Database
 from avnz_int.errors import (
     ConflictError,
@@ -252,3 +253,62 @@ def test_dangling(database: Database, scripts: Path) -> None:
     assert "Extra" not in names(database)
     with pytest.raises(ConflictError):
         execute(database, 'DELETE FROM "Client"')
+
+
+def test_what_is_shared_keeps_its_price(empty_database_url: str, opened: Opener) -> None:
+    """What was shared before there were price versions has one from its beginning, and its users a period."""
+    database = opened(empty_database_url)
+    migrate.upgrade(database, to="0001")
+    tenants(database)
+    made = "2026-01-02T03:04:05.678Z"
+    stamps, names_of = f"'{made}', '2026-02-02T03:04:05.678Z', 'me'", '"createdAt", "updatedAt", "createdBy"'
+    pricing = '{"type":"per_transaction","percentageFee":0.5001,"flatFee":10,"monthlyMinimum":5000}'
+    euros = '{"type":"per_transaction","percentageFee":2,"flatFee":0,"monthlyMinimum":0,"currency":"EUR"}'
+    execute(
+        database,
+        f"""INSERT INTO "DataKey" (id, "organizationId", purpose, "wrappedKey", "masterKeyId", status,
+            "sealCount", "activatedAt", {names_of})
+            VALUES ('k', 'o', 'credentials', '{{}}', 'm', 'active', 0, '{made}', {stamps})""",
+    )
+    for provider, shared, price in (
+        ("payflow", "true", f"'{pricing}'"),
+        ("nmi", "true", f"'{euros}'"),
+        ("stripe", "false", "NULL"),
+    ):
+        execute(
+            database,
+            f"""INSERT INTO "IntegrationDefinition" (id, category, provider, name, description,
+                "credentialSchema", "requiredCompliance", "createdAt", "updatedAt")
+                VALUES ('{provider}', 'payment_gateway', '{provider}', 'P', '', '{{}}',
+                {"'[]'" if database.is_sqlite else "'{}'"}, '{made}', '{made}')""",
+            f"""INSERT INTO "PlatformIntegration" (id, "organizationId", provider, category, name,
+                credentials, "credentialsKeyId", "credentialsUpdatedAt", "isSharedWithClients",
+                "clientPricing", {names_of})
+                VALUES ('of {provider}', 'o', '{provider}', 'payment_gateway', 'Ours',
+                '{{"protected":""}}', 'k', '{made}', {shared}, {price}, {stamps})""",
+        )
+    for name, status in (("used", "active"), ("unused", "inactive")):
+        execute(
+            database,
+            f"""INSERT INTO "ClientIntegration" (id, "clientId", provider, category, name, mode,
+                "platformIntegrationId", status, {names_of})
+                VALUES ('{name}', 'c', 'payflow', 'payment_gateway', '{name}', 'platform', 'of payflow',
+                '{status}', {stamps})""",
+        )
+    assert ("0001", migrations.HEAD) == migrate.upgrade(database)
+
+    with database.read() as connection:
+        found = {row["platformIntegrationId"]: row for row in prices.versions(connection)}
+        periods = connection.execute(prices.PERIOD.select()).mappings().all()
+    began = clock.parse_rfc3339(made)
+    assert {
+        "of payflow": (None, "0.5001", 10, 5000, "USD", began),
+        "of nmi": (None, "2", 0, 0, "EUR", began),
+    } == {
+        key: tuple(
+            row[name]
+            for name in ("clientId", "percentageFee", "flatFee", "monthlyMinimum", "currency", "effectiveAt")
+        )
+        for key, row in found.items()
+    }
+    assert [("c", "used", "of payflow", began, None)] == [tuple(row.values())[1:] for row in periods]

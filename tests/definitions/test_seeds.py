@@ -29,7 +29,10 @@ GATEWAYS = {"paypal_payflow", "nmi", "authorize_net", "stripe"}
 TWILIO = "AC" + "0" * 32
 CLIENTS_OWN = {"klaviyo", "mailchimp", "twilio", "vonage", "webhook"}
 
-NO_RULES = {"type", "title", "description", "default", "x-public", "x-destination", "x-default-from"}
+NO_RULES = {
+    *("type", "title", "description", "default", "x-public", "x-destination", "x-default-from"),
+    "x-environment",
+}
 
 
 def schema_of(provider: str, part: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from avnz_int.wiring import Services
 from support.postgres import PostgresDatabases
 from support.scenes import SteeredGateway
-from support.services import make_services
+from support.services import make_services, token_of
 
 Opener = Callable[[], Services]
 
@@ -39,6 +39,7 @@ def on_postgres(
     template, folder = prepared_postgres
     keyring.parent.mkdir(mode=0o700)
     shutil.copy(folder / "keyring.json", keyring)
+    shutil.copy(token_of(folder / "keyring.json"), token_of(keyring))
     name = postgres.create_database(template)
     yield postgres.url(name)
     postgres.drop_database(name)

@@ -13,9 +13,10 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import AuditOutcome, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.secret import Secret
+from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.wiring import Services
 from support.samples import sample
-from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform
+from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform, replaced
 from support.services import payflow_credentials
 
 ALLOWED, DENIED, HIDDEN, UNKNOWN = "allowed", "denied", "hidden", "unknown provider"
@@ -57,9 +58,13 @@ DEEDS: dict[str, Deed] = {
         lambda s, a: s.platform.add(a, NewPlatform("stripe", _STRIPE), test=False), _ONLY_ADMIN
     ),
     "platform update": Deed(lambda s, a: s.platform.update(a, PAYFLOW, Changes(name="N")), _ONLY_ADMIN),
+    "platform rollback": Deed(lambda s, a: s.platform.rollback(a, PAYFLOW), _ONLY_ADMIN),
     "platform disable": Deed(lambda s, a: s.platform.disable(a, PAYFLOW), _ONLY_ADMIN),
     "platform enable": Deed(lambda s, a: s.platform.enable(a, PAYFLOW), _ONLY_ADMIN),
     "share": Deed(lambda s, a: s.sharing.share(a, PAYFLOW, PRICE), _ONLY_ADMIN),
+    "share simulate": Deed(
+        lambda s, a: s.sharing.simulate(a, PAYFLOW, Month(1, 1), OwnFees(), pricing=PRICE), _READERS
+    ),
     "share list": Deed(lambda s, a: s.sharing.listing(a), _READERS),
     "share show": Deed(lambda s, a: s.sharing.show(a, PAYFLOW), _READERS),
     "unshare": Deed(lambda s, a: s.sharing.unshare(a, PAYFLOW, revoke=True), _ONLY_ADMIN),
@@ -107,6 +112,7 @@ for _client, _read, _write, _every in (
         f"client update {_client}": Deed(
             lambda s, a, r=_ref: s.clients.update(a, r, Changes(priority=1)), _write
         ),
+        f"client rollback {_client}": Deed(lambda s, a, r=_ref: s.clients.rollback(a, r), _write),
         f"client disable {_client}": Deed(lambda s, a, r=_ref: s.clients.disable(a, r), _write),
         f"client enable {_client}": Deed(lambda s, a, r=_ref: s.clients.enable(a, r), _write),
         f"client set-default {_client}": Deed(lambda s, a, r=_ref: s.clients.set_default(a, r), _write),
@@ -125,10 +131,12 @@ _EXPECTED_ERRORS: dict[str, type[AvnzError]] = {
 
 @pytest.fixture
 def scene(services: Services) -> Services:
-    """Each client with an integration, and one of the platform's."""
+    """Each client with an integration, and one of the platform's; all with credentials to go back to."""
     platform(services)
+    replaced(services, PAYFLOW, test=True)
     for client in ("acme", "globex"):
         own(services, client=client)
+        replaced(services, f"{client}/Main", test=True)
     return services
 
 

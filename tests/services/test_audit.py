@@ -24,11 +24,12 @@ from avnz_int.errors import (
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role
 from avnz_int.model.inputs import EventFilter
+from avnz_int.model.tokens import NewToken
 from avnz_int.model.views import AuditVerdict
 from avnz_int.services import chain
 from avnz_int.wiring import Services
 from support.processes import Driver, Forker
-from support.services import actions, add_untested, dump, execute, make_services, opened
+from support.services import actions, add_untested, dump, execute, make_services, opened, present
 
 Opener = Callable[[], Services]
 
@@ -173,17 +174,19 @@ def test_copied_to_postgresql(on_sqlite: str, keyring: Path, empty_postgres_url:
         )
     source = Database(on_sqlite)
     target = make_services(empty_postgres_url, keyring)
-    target.setup.upgrade(target.actor)
+    target.setup.upgrade(target.operator)
     with source.read() as reading, target.database.write() as writing:
         for table in tables.metadata.sorted_tables:
             rows = [dict(row) for row in reading.execute(table.select()).mappings()]
             if rows:
                 writing.execute(table.insert(), rows)
-    said = target.audit.verify(target.actor)
+    said = target.audit.verify(target.operator)
 
     assert (True, None) == (said.valid, said.reason)
     assert verdict(services) == said
     assert {"one": "copied pass 1"} == opened(target)
+    first = target.tokens.bootstrap(target.operator, NewToken(Role.ORG_ADMIN, "copy"))
+    present(target, str(first.token))
     target.tenants.rename(target.actor, "acme", name="There")
     assert target.audit.verify(target.actor).valid
     for made in (services, target):

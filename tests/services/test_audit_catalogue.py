@@ -9,12 +9,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from avnz_int.errors import ForbiddenError, HiddenError
+from avnz_int.errors import ForbiddenError, HiddenError, UnauthenticatedError
 from avnz_int.model.actor import Actor
-from avnz_int.model.enums import Action
+from avnz_int.model.enums import Action, KeyPurpose, Role
 from avnz_int.model.inputs import Changes
+from avnz_int.model.tokens import NewToken
 from avnz_int.wiring import Services
-from support.scenes import ADMIN, PAYFLOW, PRICE, SERVICE, SteeredGateway, admin_of, own, platform
+from support.scenes import (
+    ADMIN,
+    PAYFLOW,
+    PRICE,
+    SERVICE,
+    SteeredGateway,
+    admin_of,
+    expire_previous,
+    own,
+    platform,
+    replaced,
+)
 from support.services import make_services
 
 README = Path(__file__).parents[2] / "README.md"
@@ -45,6 +57,10 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         "a platform integration was changed",
         lambda s: s.platform.update(ADMIN, PAYFLOW, Changes(name="Other")),
     ),
+    Action.PLATFORM_ROLLBACK: (
+        "a platform integration's previous credentials were put in force again",
+        lambda s: (replaced(s, PAYFLOW, test=True), s.platform.rollback(ADMIN, PAYFLOW)),
+    ),
     Action.PLATFORM_DISABLE: (
         "a platform integration was taken out of force",
         lambda s: s.platform.disable(ADMIN, PAYFLOW),
@@ -71,6 +87,10 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         "a client integration was changed",
         lambda s: s.clients.update(ADMIN, "acme/Main", Changes(priority=1)),
     ),
+    Action.CLIENT_ROLLBACK: (
+        "a client integration's previous credentials were put in force again",
+        lambda s: (replaced(s, "acme/Main", test=True), s.clients.rollback(ADMIN, "acme/Main")),
+    ),
     Action.CLIENT_DISABLE: (
         "a client integration was taken out of force",
         lambda s: s.clients.disable(ADMIN, "acme/Main"),
@@ -90,6 +110,14 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     Action.CREDENTIALS_READ: (
         "credentials were opened: by `show`, a test, or an update that tests them; `purpose` says which",
         lambda s: s.clients.show(ADMIN, "acme/Main"),
+    ),
+    Action.CREDENTIALS_FINGERPRINT: (
+        "fingerprints of stored credentials were made anew",
+        lambda s: s.keys.rotate_purpose(ADMIN, KeyPurpose.FINGERPRINT),
+    ),
+    Action.CREDENTIALS_DESTROY: (
+        "previous credentials were destroyed, since their grace time was over",
+        lambda s: (expire_previous(s), s.keys.rotate(ADMIN)),
     ),
     Action.CLIENT_DELETE: (
         "a client integration was deleted",
@@ -120,6 +148,16 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     ),
     Action.AUDIT_READ: (REFUSED, lambda s: s.audit.listing(SERVICE)),
     Action.AUDIT_EXPORT: ("the audit trail was exported", lambda s: s.audit.export(ADMIN)),
+    Action.TOKEN_CREATE: (
+        "an access token was made",
+        lambda s: s.tokens.create(ADMIN, NewToken(Role.AUDITOR, "new")),
+    ),
+    Action.TOKEN_READ: (REFUSED, lambda s: s.tokens.listing(SERVICE)),
+    Action.TOKEN_REVOKE: ("an access token was revoked", lambda s: s.tokens.revoke(ADMIN, "new")),
+    Action.TOKEN_USE: (
+        "a token was refused, or none was there where one is needed; `cause` says why, the role is `none`",
+        lambda s: s.tokens.identify("avnzint_none", "os:stranger"),
+    ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.
 
@@ -139,7 +177,7 @@ def test_every_action(on_sqlite: str, keyring: Path, gateway: SteeredGateway) ->
     silent = []
     for action, (_, deed) in CATALOGUE.items():
         if deed is not None:
-            with suppress(ForbiddenError, HiddenError):
+            with suppress(ForbiddenError, HiddenError, UnauthenticatedError):
                 deed(services)
         after = recorded(services)
         if after[action] <= (0 if deed is None else before[action]):

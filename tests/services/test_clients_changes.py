@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from avnz_int import clock
 from avnz_int.errors import (
     ChangedMeanwhileError,
     ExistsError,
@@ -215,5 +216,8 @@ def test_update_event(services: Services) -> None:
     services.clients.update(
         ADMIN, view.id, Changes(name="Other", priority=2, credentials=payflow_credentials())
     )
-    changes = events(services, Action.CLIENT_UPDATE)[-1].changes
+    changes = dict(events(services, Action.CLIENT_UPDATE)[-1].changes or {})
+    none, kept_until = changes.pop("previousCredentialsExpireAt")
     assert {"name": ["Main", "Other"], "priority": [0, 2], "credentials": "replaced"} == changes
+    assert none is None
+    assert clock.parse_rfc3339(kept_until) > clock.now()

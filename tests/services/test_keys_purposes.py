@@ -46,14 +46,15 @@ def test_audit_key(services: Services, prepared_url: str) -> None:
 
 
 def test_fingerprint_key(services: Services, prepared_url: str) -> None:
-    """A new fingerprint key leaves credentials and audit trail alone."""
+    """A new fingerprint key makes every fingerprint anew, and leaves credentials and audit trail alone."""
     add_untested(services, "one", "fingerprint 1")
     sealed = columns_of(prepared_url, "ClientIntegration")
     services.keys.rotate_purpose(services.actor, KeyPurpose.FINGERPRINT)
 
     assert ["decrypt_only", "active"] == key_statuses(prepared_url, "fingerprint")
     assert ["active"] == key_statuses(prepared_url, "audit")
-    assert sealed == columns_of(prepared_url, "ClientIntegration")
+    (before,), (after,) = sealed, columns_of(prepared_url, "ClientIntegration")
+    assert {"credentialsFingerprints"} == {name for name in before if before[name] != after[name]}
 
 
 def test_credentials_purpose(services: Services) -> None:

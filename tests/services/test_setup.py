@@ -25,7 +25,7 @@ from avnz_int.errors import (
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Role
 from avnz_int.wiring import Services
-from support.services import actions, dump, execute, make_services
+from support.services import actions, dump, execute, initialize, make_services
 
 Opener = Callable[..., Services]
 
@@ -46,7 +46,7 @@ def opener(empty_database_url: str, keyring: Path) -> Iterator[Opener]:
 
 def init(services: Services, organization: str | None = "avnz") -> str:
     """Initialize; the organization's slug."""
-    return services.setup.init(services.actor, organization=organization).organization
+    return initialize(services, organization).organization
 
 
 def files(folder: Path) -> list[str]:
@@ -68,10 +68,11 @@ def is_empty(url: str) -> bool:
 def test_first(opener: Opener, empty_database_url: str, keyring: Path) -> None:
     """The first time makes database, keyring, organization, keys and definitions, and records it."""
     services = opener()
-    view = services.setup.init(services.actor, organization="avnz", name="AVNZ Limited")
+    view = initialize(services, name="AVNZ Limited")
     rows = dump(empty_database_url)
 
-    assert ("avnz", None) == (view.organization, view.token)
+    assert "avnz" == view.organization
+    assert (view.token is None) == services.settings.is_embedded
     assert f"file://{keyring}" == view.keyring
     assert 24 == len(view.definitions.created) == len(rows["IntegrationDefinition"])
     assert ["AVNZ Limited"] == [
@@ -82,7 +83,10 @@ def test_first(opener: Opener, empty_database_url: str, keyring: Path) -> None:
     purposes = execute(empty_database_url, 'SELECT "purpose", "status" FROM "DataKey" ORDER BY "purpose"')
     assert [("audit", "active"), ("credentials", "active"), ("fingerprint", "active")] == purposes
     said = {action for action, _ in actions(services)}
-    assert {"organization:create", "key:create", "database:migrate", "definition:seed"} == said
+    assert {"organization:create", "key:create", "database:migrate", "definition:seed"} == said - {
+        "token:create"
+    }
+    assert ("token:create" in said) == (view.token is not None)
     assert services.audit.verify(services.actor).valid
     assert [] == services.schema.differences(services.actor)
 
@@ -93,7 +97,7 @@ def test_twice(opener: Opener, empty_database_url: str, keyring: Path, organizat
     init(opener())
     rows, key, stamp = dump(empty_database_url), keyring.read_bytes(), keyring.stat().st_mtime_ns
     services = opener()
-    view = services.setup.init(services.actor, organization=organization)
+    view = initialize(services, organization)
 
     assert "avnz" == view.organization
     assert (0, 24) == (len(view.definitions.created), len(view.definitions.unchanged))
@@ -122,7 +126,7 @@ def test_bad_seeds(opener: Opener, empty_database_url: str, keyring: Path, tmp_p
     (seeds / "broken.json").write_text("{")
     services = opener()
     with pytest.raises(InvalidDefinitionError, match="broken"):
-        services.setup.init(services.actor, organization="avnz", seeds=seeds)
+        initialize(services, seeds=seeds)
 
     assert is_empty(empty_database_url)
     assert not keyring.parent.exists()
@@ -237,10 +241,10 @@ def test_refused(opener: Opener, empty_database_url: str, keyring: Path, there: 
 def test_upgrade_only(opener: Opener) -> None:
     """`db upgrade` makes tables and no organization; services then say that `init` is missing."""
     services = opener()
-    moved = services.setup.upgrade(services.actor)
+    moved = services.setup.upgrade(services.operator)
 
     assert (None, migrations.HEAD) == moved
-    assert (migrations.HEAD, migrations.HEAD) == services.setup.upgrade(services.actor)
+    assert (migrations.HEAD, migrations.HEAD) == services.setup.upgrade(services.operator)
     assert services.setup.organization() is None
     with pytest.raises(NotInitializedError) as caught:
         services.tenants.tree(services.actor)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from time import sleep
+
 import pytest
 
+from avnz_int import clock
 from avnz_int.errors import ConflictError, InUseError, NotFoundError, NotSharedError
-from avnz_int.model.enums import Action
+from avnz_int.model.enums import Action, PriceState
 from avnz_int.model.inputs import NewPlatform
 from avnz_int.model.pricing import Pricing
 from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
 from support.samples import sample
-from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, account, events, platform, using
+from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, account, admin_of, events, platform, using
+from support.services import execute
 
 
 def test_price_in_the_event(services: Services) -> None:
-    """A change of price is in the audit trail with both prices."""
+    """A change of price is in the audit trail with both prices, its time, and the client it is for."""
     view = platform(services)
     services.sharing.share(ADMIN, PAYFLOW, PRICE)
-    services.sharing.share(ADMIN, PAYFLOW, Pricing.of("0.75", 25, 0, "eur"))
-    first, second = events(services, Action.PLATFORM_SHARE)
+    services.sharing.share(ADMIN, PAYFLOW, Pricing.of("0.75", 25, 0, "usd"))
+    later = clock.now() + timedelta(days=40)
+    services.sharing.share(ADMIN, PAYFLOW, PRICE, client="acme", effective=later)
+    first, second, third = (event.changes or {} for event in events(services, Action.PLATFORM_SHARE))
     cheap = {
         "type": "per_transaction",
         "percentageFee": "0.5",
@@ -27,11 +34,123 @@ def test_price_in_the_event(services: Services) -> None:
         "monthlyMinimum": 5000,
         "currency": "USD",
     }
-    dear = cheap | {"percentageFee": "0.75", "flatFee": 25, "monthlyMinimum": 0, "currency": "EUR"}
-    assert {"isSharedWithClients": [False, True], "clientPricing": [None, cheap]} == first.changes
-    assert {"clientPricing": [cheap, dear]} == second.changes
-    assert {view.id} == {first.target_id, second.target_id}
+    dear = cheap | {"percentageFee": "0.75", "flatFee": 25, "monthlyMinimum": 0}
+    assert first.pop("effectiveAt") < second.pop("effectiveAt") < third["effectiveAt"]
+    assert {"isSharedWithClients": [False, True], "clientPricing": [None, cheap]} == first
+    assert {"clientPricing": [cheap, dear]} == second
+    expected = {"client": "acme", "clientPricing": [None, cheap], "effectiveAt": clock.rfc3339(later)}
+    assert expected == third
+    told = events(services, Action.PLATFORM_SHARE)
+    assert {view.id} == {event.target_id for event in told}
+    assert [None, None, services.tenants.show(ADMIN, "acme").id] == [event.client_id for event in told]
     assert services.audit.verify(ADMIN).valid
+
+
+def test_same_price_again(services: Services) -> None:
+    """The same price again changes nothing: no version, no event, no later `updatedAt`."""
+    platform(services)
+    first = services.sharing.share(ADMIN, PAYFLOW, PRICE)
+    stamp, told = services.platform.find(ADMIN, PAYFLOW).updated_at, len(events(services))
+    assert first == services.sharing.share(ADMIN, PAYFLOW, PRICE)
+    assert (stamp, told) == (services.platform.find(ADMIN, PAYFLOW).updated_at, len(events(services)))
+
+
+def test_currencies_side_by_side(services: Services) -> None:
+    """Each currency has prices of its own; USD stands for all where it has one, else the first."""
+    platform(services)
+    euros = Pricing.of("1", 5, 0, "EUR")
+    services.sharing.share(ADMIN, PAYFLOW, euros)
+    shown = services.sharing.share(ADMIN, PAYFLOW, Pricing.of("2", 7, 0, "CHF"))
+    assert euros.as_json() == shown.client_pricing
+    shown = services.sharing.share(ADMIN, PAYFLOW, PRICE)
+    assert PRICE.as_json() == shown.client_pricing
+    assert ["CHF", "EUR", "USD"] == [price.currency for price in shown.prices]
+    assert {PriceState.IN_FORCE} == {price.state for price in shown.prices}
+
+
+def test_upcoming(services: Services, notices: list[str]) -> None:
+    """A price for a later time is upcoming, may be corrected until then, and takes effect by itself."""
+    platform(services, share=True)
+    moment = clock.now() + timedelta(milliseconds=900)
+    services.sharing.share(ADMIN, PAYFLOW, Pricing.of("3", 0, 0, "USD"), effective=moment)
+    last = Pricing.of("0.6", 1, 2, "USD")
+    shown = services.sharing.share(ADMIN, PAYFLOW, last, effective=moment)
+    assert PRICE.as_json() == shown.client_pricing
+    assert [PriceState.IN_FORCE, PriceState.UPCOMING] == [price.state for price in shown.prices]
+    sleep(max(0, (moment - clock.now()).total_seconds()) + 0.01)
+    shown = services.sharing.show(ADMIN, PAYFLOW)
+    assert [PriceState.PAST, PriceState.IN_FORCE] == [price.state for price in shown.prices]
+    assert last.as_json() == shown.client_pricing == services.platform.find(ADMIN, PAYFLOW).client_pricing
+    (listed,) = services.platform.listing(ADMIN)
+    assert last.as_json() == listed.client_pricing
+    with pytest.raises(ConflictError, match="stays"):
+        services.sharing.share(ADMIN, PAYFLOW, PRICE, effective=moment)
+
+
+def test_first_price_later(services: Services, notices: list[str]) -> None:
+    """An offer whose first price is for a later time stands at once, and it is said that there is a gap."""
+    platform(services)
+    shown = services.sharing.share(ADMIN, PAYFLOW, PRICE, effective=clock.now() + timedelta(days=3))
+    assert (True, PRICE.as_json()) == (shown.is_shared_with_clients, shown.client_pricing)
+    assert any("usage until then is refused" in notice for notice in notices)
+
+
+def test_own_price(services: Services) -> None:
+    """A client sees the price that is in force for it, and nothing of another's."""
+    platform(services)
+    special = Pricing.of("0.1", 1, 0, "USD")
+    with pytest.raises(ConflictError, match="no price for all"):
+        services.sharing.share(ADMIN, PAYFLOW, special, client="acme")
+    services.sharing.share(ADMIN, PAYFLOW, PRICE)
+    services.sharing.share(ADMIN, PAYFLOW, special, client="acme")
+    for client, price in (("acme", special), ("globex", PRICE)):
+        (offer,) = (
+            one for one in services.clients.available(admin_of(services, client)) if one.provider == PAYFLOW
+        )
+        assert offer.platform is not None
+        assert (price.as_json(), [price.as_json()]) == (offer.platform.client_pricing, offer.platform.prices)
+    shown = services.sharing.show(ADMIN, PAYFLOW)
+    assert PRICE.as_json() == shown.client_pricing
+    assert [None, "acme"] == [price.client for price in shown.prices]
+    with pytest.raises(NotFoundError):
+        services.sharing.share(ADMIN, PAYFLOW, special, client="nobody")
+
+
+def test_past(services: Services, prepared_url: str) -> None:
+    """A past time is taken unless bills are final there or usage was recorded at another price since."""
+    shared = platform(services, share=True)
+    acme = services.tenants.show(ADMIN, "acme").id
+    (version,) = services.sharing.show(ADMIN, PAYFLOW).prices
+    start = clock.now() - timedelta(days=2)
+    services.sharing.share(ADMIN, PAYFLOW, Pricing.of("0.7", 0, 0, "USD"), effective=start)
+    (earlier, _) = services.sharing.show(ADMIN, PAYFLOW).prices
+    use = (
+        'INSERT INTO "UsageRecord" ("clientId", "type", "transactionId", "clientIntegrationId", '
+        '"platformIntegrationId", "amount", "currency", "occurredAt", "status", "priceVersionId", '
+        "\"billingMonth\", \"recordedAt\") VALUES (:client, 'charge', 'x', 'i', :platform, 1, 'USD', :at, "
+        "'approved', :version, :month, :at)"
+    )
+    at = start + timedelta(days=1)
+    execute(
+        prepared_url, use, client=acme, platform=shared.id, at=clock.rfc3339(at), version=earlier.id,
+        month=f"{at:%Y-%m}",
+    )  # fmt: skip
+    price = Pricing.of("0.8", 0, 0, "USD")
+    for mine in (None, "acme"):
+        with pytest.raises(ConflictError, match="was recorded at the price"):
+            services.sharing.share(ADMIN, PAYFLOW, price, client=mine, effective=start + timedelta(hours=1))
+    services.sharing.share(ADMIN, PAYFLOW, price, client="globex", effective=start)
+    services.sharing.share(ADMIN, PAYFLOW, price, effective=at + timedelta(hours=1))
+    assert version.id in {one.id for one in services.sharing.show(ADMIN, PAYFLOW).prices}
+    close = (
+        'INSERT INTO "BillingMonth" ("month", "organizationId", "closedAt", "closedBy") '
+        'SELECT :month, id, :at, :who FROM "Organization"'
+    )
+    execute(prepared_url, close, month="2020-02", at=clock.rfc3339(at), who="me")
+    for day in (datetime(2020, 2, 29, 23, 59, tzinfo=UTC), datetime(2019, 1, 1, tzinfo=UTC)):
+        with pytest.raises(ConflictError, match="bills of 2020-02 are final"):
+            services.sharing.share(ADMIN, PAYFLOW, PRICE, client="globex", effective=day)
+    services.sharing.share(ADMIN, PAYFLOW, PRICE, client="globex", effective=datetime(2020, 3, 1, tzinfo=UTC))
 
 
 def test_price_is_kept(services: Services) -> None:

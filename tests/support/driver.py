@@ -22,7 +22,7 @@ from avnz_int.errors import ChangedMeanwhileError
 from avnz_int.model.encode import encode
 from avnz_int.model.inputs import Changes
 from avnz_int.wiring import Services
-from support.services import make_services, payflow_credentials
+from support.services import initialize, make_services, payflow_credentials
 
 _LONG_S = 60.0
 _tag = 0  # of this child
@@ -52,7 +52,7 @@ def _pausing(function: Callable[..., Any], at_call: int) -> Callable[..., Any]:
 
 def init(services: Services, organization: str = "avnz") -> object:
     """`init`."""
-    return encode(services.setup.init(services.actor, organization=organization))
+    return encode(initialize(services, organization))
 
 
 def rotate(services: Services, pause: str | None = None, **options: Any) -> object:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
 
+from avnz_int import clock
+from avnz_int.db import previous
 from avnz_int.demo.gateway import PayflowGateway
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Environment, Mode, Role
-from avnz_int.model.inputs import NewClient, NewPlatform
+from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.pricing import Pricing
 from avnz_int.model.views import AuditView, ClientView, MerchantView, PlatformView
 from avnz_int.wiring import Services
@@ -125,3 +128,19 @@ def row(services: Services, table: str, row_id: str) -> dict[str, Any]:
 def written(url: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table but the audit trail's, where refusals are recorded too."""
     return {table: rows for table, rows in dump(url).items() if not table.startswith("Audit")}
+
+
+def replaced(services: Services, ref: str, password: str | None = None, *, test: bool = False) -> None:
+    """Replace an integration's credentials: `acme/Main`, or the provider of a platform integration."""
+    credentials = payflow_credentials() if password is None else payflow_credentials(password)
+    service = services.clients if "/" in ref else services.platform
+    service.update(ADMIN, ref, Changes(credentials=credentials), test=test)
+
+
+def expire_previous(services: Services) -> None:
+    """Let the grace time of all previous credentials be over."""
+    moment = clock.now() - timedelta(seconds=1)
+    with services.database.write() as connection:
+        for table in previous.TABLES:
+            held = table.c.previousCredentials.is_not(None)
+            connection.execute(table.update().where(held).values(previousCredentialsExpireAt=moment))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from avnz_int.db import clients
 from avnz_int.db.engine import Database
 from avnz_int.model.inputs import Filter, NewClient, NewPlatform
 from avnz_int.model.secret import Credentials, Secret
+from avnz_int.model.views import InitView
 from avnz_int.services import integrations
 from avnz_int.settings import Settings
 from avnz_int.wiring import Services
@@ -40,6 +42,8 @@ def make_services(
 ) -> Services:
     """Services over a database and a keyring file, neither of which need exist; the caller closes them.
 
+    On PostgreSQL they present the token that `present` kept.
+
     Args:
         url: of the database.
         keyring: the keyring file.
@@ -48,15 +52,43 @@ def make_services(
         environment: more of the environment variables that settings are read from.
     """
     variables = {"AVNZ_INT_DATABASE_URL": url, "AVNZ_INT_KEYRING": f"file://{keyring}", **environment}
+    token = token_of(keyring)
+    if url.startswith("postgresql") and token.exists():
+        variables.setdefault("AVNZ_INT_TOKEN", token.read_text())
     if gateway_url is not None:
         variables["AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW"] = gateway_url
     told = [] if notices is None else notices
     return Services(Settings.load(variables), told.append)
 
 
+def initialize(services: Services, organization: str | None = ORGANIZATION, **options: Any) -> InitView:
+    """What `init` says; the token that it issued is presented from then on."""
+    view = services.setup.init(services.operator, organization=organization, **options)
+    if view.token is not None:
+        present(services, view.token)
+    return view
+
+
+def present(services: Services, token: str) -> None:
+    """Present a token from now on, here and in services made later with this keyring."""
+    services.settings = replace(services.settings, token=token)
+    for name in ("identity", "actor", "operator"):
+        services.__dict__.pop(name, None)
+    # Tests that compare whole databases must not meet the note of its use, however long they run.
+    with services.database.write() as connection:
+        connection.execute(text("""UPDATE "Token" SET "lastUsedAt" = '2999-01-01T00:00:00.000Z'"""))
+    if services.settings.keyring_url.startswith("file://"):
+        token_of(Path(services.settings.keyring_url.removeprefix("file://"))).write_text(token)
+
+
+def token_of(keyring: Path) -> Path:
+    """Where `present` keeps the token of the database with this keyring."""
+    return keyring.parent.with_name(f"{keyring.parent.name}.token")
+
+
 def prepare(services: Services) -> None:
     """Make the organization, its clients `acme` and `globex`, and the company `shop` under `acme`."""
-    services.setup.init(services.actor, organization=ORGANIZATION)
+    initialize(services)
     for slug in CLIENTS:
         services.tenants.add(services.actor, slug)
     services.tenants.add(services.actor, COMPANY[0], under=COMPANY[1])

@@ -65,7 +65,13 @@ def emit_all(
         columns: JSON keys to show in the table.
         empty: told on standard error where a table would have no rows.
     """
-    encoded = (encode(view) for view in views)
+    encoded: Iterable[Any] = (encode(view) for view in views)
+    pick = state.pick
+    if pick is not None and pick.asked:
+        views, cursor = pick.page(encoded)
+        encoded, columns = views, pick.columns or columns
+        if cursor is not None:
+            state.notify(f"there is more: repeat it with --cursor {cursor}")
     if form is Format.JSON:
         _write("[")
         separator = ""

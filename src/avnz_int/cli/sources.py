@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avnz_int.cli import moments
 from avnz_int.cli.state import State, stdin_bytes
 from avnz_int.definitions import schema
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
@@ -36,6 +37,7 @@ def changes(
     credentials_file: str | None,
     setting: Sequence[str] | None,
     settings_file: str | None,
+    keep_previous: str | None,
     **others: Any,
 ) -> Changes:
     """What the options of an `update` want changed; of the others, None leaves what there is.
@@ -47,6 +49,7 @@ def changes(
         credentials_file: `--credentials-file`.
         setting: `--setting`.
         settings_file: `--settings-file`.
+        keep_previous: `--keep-previous`.
         **others: fields of `Changes`.
     """
     wanted = {name: value for name, value in others.items() if value is not None}
@@ -57,6 +60,8 @@ def changes(
             wanted["credentials"] = Secret(sources.credentials(credentials_file, credential))
         if given_any(setting, settings_file):
             wanted["settings"] = sources.settings(settings_file, setting)
+    if keep_previous is not None:
+        wanted["keep_previous_s"] = moments.seconds("--keep-previous", keep_previous)
     return Changes(**wanted)
 
 

@@ -17,6 +17,7 @@ from avnz_int.errors import UsageError
 from avnz_int.model.enums import Category, Environment, Status
 
 if TYPE_CHECKING:
+    from avnz_int.cli.listing import Pick
     from avnz_int.model.actor import Actor
     from avnz_int.settings import Settings
     from avnz_int.wiring import Services
@@ -49,6 +50,8 @@ class State:
         self._keyring = keyring
         self._no_input = no_input
         self.color = color
+        self.pick: Pick | None = None
+        """What of a listing was asked for, where the command is one (`cli.listing`)."""
         self._told: set[str] = set()
 
     @cached_property
@@ -82,15 +85,23 @@ class State:
         """Who is asking."""
         return self.services.actor
 
+    @property
+    def operator(self) -> Actor:
+        """Who sets up or migrates: it takes no token."""
+        return self.services.operator
+
     def interactive(self) -> bool:
         """Whether questions may be asked: a terminal on standard input, and nobody forbade it."""
         return not self.settings.no_input and sys.stdin is not None and sys.stdin.isatty()
 
     def client(self, given: str | None, ref: str = "") -> str | None:
-        """`--client`, or `AVNZ_INT_CLIENT` where the REF is a bare name: an id or a path needs no client."""
+        """`--client`; where the REF is a bare name `AVNZ_INT_CLIENT`, or a client_admin's own client.
+
+        An id or a path needs no client.
+        """
         if given or "/" in ref or _ID.fullmatch(ref):
             return given
-        return self.settings.client
+        return self.settings.client or self._own_client()
 
     def require_client(self, given: str | None) -> str:
         """As `client`, where one is needed.
@@ -102,6 +113,12 @@ class State:
         if not client:
             raise UsageError("which client?", hint="give --client SLUG or set AVNZ_INT_CLIENT")
         return client
+
+    def _own_client(self) -> str | None:
+        if self.settings.token is None:
+            return None
+        token = self.services.identity.token
+        return token.client if token else None
 
     def known_provider(self, given: str | None) -> str | None:
         """`--provider` of a listing.
@@ -255,6 +272,14 @@ SettingsFile = Annotated[
 ]
 EnvironmentOption = Annotated[
     Environment | None, typer.Option("--environment", help="Which world they belong to (production).")
+]
+KeepPrevious = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-previous",
+        metavar="DURATION",
+        help="How long replaced credentials can be rolled back to (7d); 0s destroys them now.",
+    ),
 ]
 TestOption = Annotated[
     bool | None,

@@ -162,9 +162,15 @@ class Cipher:
             raise _broken(place, "what is inside is not a JSON object")
         return Secret(credentials)
 
-    def reseal(self, value: object, place: Place) -> str:
-        """The same plaintext, byte for byte, sealed anew under the active key; raises as `open` does."""
-        return self._seal(self._open(value, place), place)
+    def reseal(self, value: object, place: Place, to: Place | None = None) -> str:
+        """The same plaintext, byte for byte, sealed anew under the active key; raises as `open` does.
+
+        Args:
+            value: as for `open`.
+            place: where it stands.
+            to: where it will stand, if elsewhere.
+        """
+        return self._seal(self._open(value, place), to or place)
 
     def _seal(self, plaintext: bytes, place: Place) -> str:
         kid = self._keys.active_kid

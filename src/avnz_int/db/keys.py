@@ -20,16 +20,26 @@ from avnz_int.db.types import Sealed
 from avnz_int.model.enums import KeyPurpose, KeyStatus
 
 KEY = rows.table_of(tables.DataKey)
+_IN_FORCE = ("environment", "settings")
+_BEFORE = ("previousEnvironment", "previousSettings")
 
 
 @dataclass(frozen=True, slots=True)
 class SealedColumn:
-    """One sealed column; `owner` is the column that names the row's owner."""
+    """One sealed column, and the columns of the row that its seal is bound to.
+
+    Attributes:
+        owner: names the row's owner.
+        environment: where the value was in force; `previousCredentials` have one of their own.
+        settings: as they were in force.
+    """
 
     table: Table
     column: str
     key_column: str
     owner: str
+    environment: str
+    settings: str
 
 
 def sealed_columns(metadata: MetaData) -> tuple[SealedColumn, ...]:
@@ -40,6 +50,7 @@ def sealed_columns(metadata: MetaData) -> tuple[SealedColumn, ...]:
             column.name,
             f"{column.name}KeyId",
             "clientId" if "clientId" in table.c else "organizationId",
+            *(_BEFORE if column.name == "previousCredentials" else _IN_FORCE),
         )
         for table in metadata.sorted_tables
         for column in table.columns
@@ -158,9 +169,11 @@ def _page(
     # Plain text and tuples: of a rotation's time, columns' types and mappings took a tenth.
     postgres = connection.dialect.name == "postgresql"
     # SQLite by rowid: four times as fast as by a random text id.
-    cursor, settings = ("id", "CAST(settings AS text)") if postgres else ("rowid", "settings")
+    cursor, form = ("id", 'CAST("{}" AS text)') if postgres else ("rowid", '"{}"')
+    settings = form.format(sealed.settings)
     statement = (
-        f'SELECT {cursor}, id, "{sealed.owner}", provider, environment, {settings}, "{sealed.column}"'  # noqa: S608  # names of ours
+        f'SELECT {cursor}, id, "{sealed.owner}", provider, "{sealed.environment}", {settings},'  # noqa: S608  # names of ours
+        f' "{sealed.column}"'
         f' FROM "{sealed.table.name}" WHERE "{sealed.key_column}" {condition}'
         f"{'' if after is None else f' AND {cursor} > :after'} ORDER BY {cursor} LIMIT :most"
         # NO KEY UPDATE: whoever only refers to a row (a foreign key) is not kept waiting.

@@ -44,6 +44,12 @@ def listing(connection: Connection, limits: Filter, *, shared: bool = False) -> 
     return rows.every(connection, statement)
 
 
+def for_new_clients(connection: Connection) -> Sequence[Row]:
+    """Those that new clients use from their first day, by category and provider."""
+    statement = select(PLATFORM).where(PLATFORM.c.isDefaultForNewClients)
+    return rows.every(connection, statement.order_by(PLATFORM.c.category, PLATFORM.c.provider))
+
+
 def dependents(connection: Connection, platform_id: str) -> Sequence[Row]:
     """The client integrations that use it: `id`, `client` (slug), `provider`, `name`, `status`."""
     c = CLIENT_INTEGRATION.c

@@ -15,7 +15,7 @@ from typing import Any
 from avnz_int.definitions.formats import FORMATS, compile_pattern
 from avnz_int.definitions.loader import Problem, Seed
 from avnz_int.definitions.violation import NOUNS
-from avnz_int.model.enums import Category
+from avnz_int.model.enums import Category, Environment
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The dialect that every schema declares."""
@@ -287,6 +287,12 @@ def _expression(value: Any) -> str | None:
     return None
 
 
+def _environments(value: Any) -> str | None:
+    fine = isinstance(value, dict) and bool(value) and value.keys() <= set(Environment)
+    wrong = not fine or any(_expression(pattern) for pattern in value.values())
+    return "must be an environment's name -> regular expression" if wrong else None
+
+
 def _format(value: Any) -> str | None:
     known = ("password", *FORMATS)
     return None if isinstance(value, str) and value in known else "must be one of " + ", ".join(known)
@@ -317,6 +323,7 @@ _FIELD_KEYWORDS: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str | None]
     "maxProperties": (("object",), _count),
     "x-default-from": (("string",), _words),
     "x-destination": ((), _flag),
+    "x-environment": (("string",), _environments),
     "x-public": ((), _flag),
 }
 _TYPES: Mapping[str, tuple[type, ...]] = {

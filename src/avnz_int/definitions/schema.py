@@ -119,6 +119,17 @@ def secret_fields(schema: Schema | None) -> tuple[str, ...]:
     return tuple(name for name, field in _properties(schema) if field.get("format") == "password")
 
 
+def told_environment(schema: Schema, credentials: Mapping[str, Any]) -> str | None:
+    """The environment that credentials say of themselves (`x-environment` patterns); None if none does."""
+    for name, field in _properties(schema):
+        value = credentials.get(name)
+        if isinstance(value, str):
+            for environment, pattern in field.get("x-environment", {}).items():
+                if compile_pattern(pattern).search(value):
+                    return str(environment)
+    return None
+
+
 def destination_fields(settings_schema: Schema | None) -> tuple[str, ...]:
     """The names of the settings that decide where the credentials are sent."""
     return tuple(name for name, field in _properties(settings_schema) if field.get("x-destination") is True)

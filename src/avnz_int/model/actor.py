@@ -14,12 +14,13 @@ class Actor:
 
     Attributes:
         id: `os:alice` for a user of the operating system, a token's id for a token.
+        role: None: nobody has shown who they are, which only the event of a refusal names.
         client_id: the one client of a `client_admin`.
         request_id: ties the audit events of one command or request together.
     """
 
     id: str
-    role: Role
+    role: Role | None
     client_id: str | None = None
     request_id: str = field(default_factory=clock.new_id)
 

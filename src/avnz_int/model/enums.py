@@ -60,6 +60,14 @@ class PoolStrategy(StrEnum):
     WEIGHTED = "weighted"
 
 
+class PriceState(StrEnum):
+    """Where a price version stands today among those of the same client and currency."""
+
+    UPCOMING = "upcoming"
+    IN_FORCE = "in_force"
+    PAST = "past"
+
+
 class UsageType(StrEnum):
     """What a usage record is of; the same transaction id may stand once for each."""
 
@@ -205,6 +213,7 @@ class Action(StrEnum):
     PLATFORM_UPDATE = "platform:update"
     PLATFORM_ENABLE = "platform:enable"
     PLATFORM_DISABLE = "platform:disable"
+    PLATFORM_ROLLBACK = "platform:rollback"
     PLATFORM_DELETE = "platform:delete"
     PLATFORM_TEST = "platform:test"
     PLATFORM_SHARE = "platform:share"
@@ -214,9 +223,12 @@ class Action(StrEnum):
     CLIENT_ENABLE = "client:enable"
     CLIENT_DISABLE = "client:disable"
     CLIENT_SET_DEFAULT = "client:set_default"
+    CLIENT_ROLLBACK = "client:rollback"
     CLIENT_DELETE = "client:delete"
     CLIENT_TEST = "client:test"
     CREDENTIALS_READ = "credentials:read"
+    CREDENTIALS_FINGERPRINT = "credentials:fingerprint"
+    CREDENTIALS_DESTROY = "credentials:destroy"
     MERCHANT_READ = "merchant:read"
     KEY_CREATE = "key:create"
     KEY_ROTATE = "key:rotate"
@@ -227,3 +239,17 @@ class Action(StrEnum):
     KEYRING_PRUNE = "keyring:prune"
     AUDIT_READ = "audit:read"
     AUDIT_EXPORT = "audit:export"
+    INTEGRATION_RESOLVE = "integration:resolve"
+    MERCHANT_ROUTE = "merchant:route"
+    POOL_CREATE = "pool:create"
+    POOL_UPDATE = "pool:update"
+    POOL_REMOVE = "pool:remove"
+    POOL_READ = "pool:read"
+    USAGE_RECORD = "usage:record"
+    USAGE_READ = "usage:read"
+    BILLING_CLOSE = "billing:close"
+    BILLING_READ = "billing:read"
+    TOKEN_CREATE = "token:create"  # noqa: S105  # an action
+    TOKEN_READ = "token:read"  # noqa: S105  # an action
+    TOKEN_REVOKE = "token:revoke"  # noqa: S105  # an action
+    TOKEN_USE = "token:use"  # noqa: S105  # an action

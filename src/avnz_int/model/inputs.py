@@ -20,6 +20,9 @@ class Unset:
 
 UNSET: Final = Unset()
 
+KEEP_PREVIOUS_S: Final = 7 * 24 * 3600.0
+"""A week: long enough to notice that new credentials fail, short enough for a secret nobody uses."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewPlatform:
@@ -62,6 +65,7 @@ class Changes:
     Attributes:
         credentials: replaced as a whole.
         settings: merged into the stored ones; a None value removes a setting.
+        keep_previous_s: how long replaced credentials stay, sealed, to be rolled back to.
     """
 
     name: str | Unset = UNSET
@@ -71,6 +75,7 @@ class Changes:
     environment: Environment | Unset = UNSET
     priority: int | Unset = UNSET
     is_default: bool | Unset = UNSET
+    keep_previous_s: float = KEEP_PREVIOUS_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any, Self
 
 from avnz_int.errors import InvalidInputError
@@ -12,6 +12,60 @@ from avnz_int.model import currency
 
 _MAX_MINOR = 10**12
 _PERCENT_DIGITS = 4
+_WHOLE = 1_000_000
+"""All of an amount, as `Pricing.rate` counts."""
+
+
+def checked_percentage(value: Decimal, option: str = "--percentage-fee") -> Decimal:
+    """A percentage of at most four decimals.
+
+    Raises:
+        InvalidInputError: out of range, or too fine; the message names the option.
+    """
+    exponent = value.as_tuple().exponent
+    if not value.is_finite() or not 0 <= value <= 100:
+        raise InvalidInputError(f"{option} must be from 0 to 100 (per cent)")
+    if isinstance(exponent, int) and exponent < -_PERCENT_DIGITS:
+        raise InvalidInputError(f"{option} has more than {_PERCENT_DIGITS} decimals")
+    # "-0" is a number too, and nobody wants to read it.
+    return value or Decimal(0)
+
+
+def checked_fee(value: int, option: str) -> int:
+    """An amount of minor units.
+
+    Raises:
+        InvalidInputError: out of range; the message names the option.
+    """
+    if not 0 <= value <= _MAX_MINOR:
+        raise InvalidInputError(f"{option} must be a whole number of minor units, 0 to {_MAX_MINOR}")
+    return value
+
+
+def percentage_of_text(text: str, option: str = "--percentage-fee") -> Decimal:
+    """A percentage from what a person typed.
+
+    Raises:
+        InvalidInputError: no number, out of range, or too fine.
+    """
+    try:
+        percent = Decimal(text)
+    except InvalidOperation:
+        raise InvalidInputError(
+            f"{option} {text!r} is not a number", hint="0.5 means half a per cent"
+        ) from None
+    return checked_percentage(percent, option)
+
+
+def rate_of(percentage: Decimal) -> int:
+    """A checked percentage in ten-thousandths of a per cent: a whole number, so that sums stay exact."""
+    return int(percentage.scaleb(_PERCENT_DIGITS))
+
+
+def percentage_fee_of(amount: int, rate: int) -> int:
+    """The part of an amount, not negative, that a rate (`rate_of`) takes; half a minor unit rounded up."""
+    # Integers, because a Decimal rounds what has more than 28 digits.
+    return (2 * amount * rate + _WHOLE) // (2 * _WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +85,9 @@ class Pricing:
     currency: str = "USD"
 
     def __post_init__(self) -> None:
-        # "-0" is a number too, and nobody wants to read it.
-        object.__setattr__(self, "percentage_fee", self.percentage_fee or Decimal(0))
-        exponent = self.percentage_fee.as_tuple().exponent
-        if not self.percentage_fee.is_finite() or not 0 <= self.percentage_fee <= 100:
-            raise InvalidInputError("--percentage-fee must be from 0 to 100 (per cent)")
-        if isinstance(exponent, int) and exponent < -_PERCENT_DIGITS:
-            raise InvalidInputError(f"--percentage-fee has more than {_PERCENT_DIGITS} decimals")
-        for name, value in (("--flat-fee", self.flat_fee), ("--monthly-minimum", self.monthly_minimum)):
-            if not 0 <= value <= _MAX_MINOR:
-                raise InvalidInputError(f"{name} must be a whole number of minor units, 0 to {_MAX_MINOR}")
+        object.__setattr__(self, "percentage_fee", checked_percentage(self.percentage_fee))
+        checked_fee(self.flat_fee, "--flat-fee")
+        checked_fee(self.monthly_minimum, "--monthly-minimum")
         currency.checked(self.currency)
 
     @classmethod
@@ -50,17 +97,12 @@ class Pricing:
         Raises:
             InvalidInputError: a number out of its range, or no such currency.
         """
-        try:
-            percent = Decimal(percentage_fee)
-        except InvalidOperation:
-            raise InvalidInputError(
-                f"--percentage-fee {percentage_fee!r} is not a number", hint="0.5 means half a per cent"
-            ) from None
+        percent = percentage_of_text(percentage_fee)
         return cls(percent, flat_fee, monthly_minimum, currency.checked(code))
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The price kept in `clientPricing`."""
+        """The price kept in `clientPricing`, or in a row of PriceVersion, which has the same names."""
         return cls(
             Decimal(str(value["percentageFee"])),
             int(value["flatFee"]),
@@ -79,19 +121,27 @@ class Pricing:
             "currency": self.currency,
         }
 
+    @property
+    def rate(self) -> int:
+        """The percentage fee in ten-thousandths of a per cent."""
+        return rate_of(self.percentage_fee)
+
+    @property
+    def percentage_text(self) -> str:
+        """The percentage fee as it is stored: no exponent, no idle zeros."""
+        return format(self.percentage_fee.normalize(), "f")
+
     def percentage_of(self, amount: int) -> int:
         """The percentage fee of a transaction: minor units, half a unit rounded up.
 
         Args:
             amount: of the transaction, minor units, not negative.
         """
-        exact = Decimal(amount) * self.percentage_fee / 100
-        return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+        return percentage_fee_of(amount, self.rate)
 
     def shown(self) -> str:
         """`0.5% + $0.10/txn, $50.00 a month at least`."""
-        percent = format(self.percentage_fee.normalize(), "f")
-        text = f"{percent}% + {currency.shown(self.flat_fee, self.currency)}/txn"
+        text = f"{self.percentage_text}% + {currency.shown(self.flat_fee, self.currency)}/txn"
         if self.monthly_minimum:
             text += f", {currency.shown(self.monthly_minimum, self.currency)} a month at least"
         return text

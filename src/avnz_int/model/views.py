@@ -10,7 +10,6 @@ from avnz_int.model.enums import (
     CheckCode,
     Environment,
     Outcome,
-    Status,
     TenantKind,
 )
 
@@ -55,12 +54,18 @@ class OfferView:
 
 @dataclass(frozen=True, slots=True)
 class PlatformOfferView:
-    """A shared platform integration as a client sees it."""
+    """A shared platform integration as a client sees it, at the prices in force for that client.
+
+    Attributes:
+        client_pricing: the price in the primary currency.
+        prices: the price in each currency, the primary one first.
+    """
 
     name: str
     environment: str
     status: str
     client_pricing: dict[str, Any]
+    prices: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ class PlatformView:
     last_test_result: str | None
     error_message: str | None
     credentials_updated_at: datetime
+    previous_credentials_expire_at: datetime | None
     created_at: datetime
     updated_at: datetime
     created_by: str
@@ -146,6 +152,7 @@ class ClientView:
     last_test_result: str | None
     error_message: str | None
     credentials_updated_at: datetime | None
+    previous_credentials_expire_at: datetime | None
     created_at: datetime
     updated_at: datetime
     created_by: str
@@ -209,20 +216,6 @@ class MerchantView:
     external_reference: str | None
     created_at: datetime
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ShareView:
-    """A shared platform integration and who uses it."""
-
-    id: str
-    provider: str
-    name: str
-    environment: str
-    status: Status
-    is_shared_with_clients: bool
-    client_pricing: dict[str, Any] | None
-    clients: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,12 +299,21 @@ class InitView:
     database: str
     keyring: str
     definitions: SeedReport
-    token: str | None
+    token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WhoamiTokenView:
+    """The access token in use."""
+
+    name: str
+    prefix: str
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class WhoamiView:
-    """Where a command would act, and as whom."""
+    """Where a command would act, and as whom; `client` is a client_admin's, `token` what proves it."""
 
     database: str
     schema: str | None
@@ -319,3 +321,5 @@ class WhoamiView:
     organization: str
     actor: str
     role: str
+    client: str | None
+    token: WhoamiTokenView | None

@@ -6,6 +6,7 @@
 | platform integrations: read | yes | no | yes, credentials hidden | no |
 | client integrations: change, test | yes | yes | no | no |
 | client integrations: read | yes | yes | yes, credentials hidden | no |
+| resolve, route, read accounts and pools | yes | yes | yes | yes |
 | audit trail: read, export | yes | no | yes | no |
 """
 
@@ -19,6 +20,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Role
 
 READERS = (Role.ORG_ADMIN, Role.AUDITOR)
+USERS = (Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.AUDITOR, Role.SERVICE)
 
 
 def require(actor: Actor, action: Action, *roles: Role) -> None:
@@ -50,3 +52,14 @@ def require_client(actor: Actor, action: Action, client: Mapping[str, Any], *, r
         raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
     allowed = (Role.ORG_ADMIN, Role.CLIENT_ADMIN, *((Role.AUDITOR,) if reading else ()))
     require(actor, action, *allowed)
+
+
+def require_user(actor: Actor, action: Action, client: Mapping[str, Any]) -> None:
+    """Nothing, if the actor may use what this client has: every role may, of one client only that one's.
+
+    Raises:
+        HiddenError: it is another's, who may not learn that this one exists.
+    """
+    if actor.client_id not in {None, client["id"]}:
+        raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
+    require(actor, action, *USERS)

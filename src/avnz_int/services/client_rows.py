@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from avnz_int import clock
@@ -14,8 +15,9 @@ from avnz_int.model.enums import Action, Environment, Mode, Status, TestResult
 from avnz_int.model.inputs import NewClient
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views import ClientView, OfferView, PlatformOfferView
-from avnz_int.services import access, field_order, integrations, refs
+from avnz_int.services import access, field_order, integrations, refs, sealing
 from avnz_int.services.integrations import CLIENT_TABLE, Definition
+from avnz_int.services.prices import PriceBook, shown
 from avnz_int.services.work import Reading, Writing
 
 
@@ -49,6 +51,8 @@ def new_row(
         "mode": new.mode.value,
         "credentials": None,
         "credentialsKeyId": None,
+        "credentialsFingerprints": None,
+        **sealing.NONE_BEFORE,
         "credentialsUpdatedAt": moment if new.mode is Mode.OWN else None,
         "platformIntegrationId": used["id"] if used else None,
         "settings": dict(new.settings or {}) or None,
@@ -186,8 +190,10 @@ def listed(row: rows.Row, known: set[str]) -> ClientView:
     )
 
 
-def offer(row: rows.Row, used: rows.Row | None) -> OfferView:
-    """A definition as a client sees it."""
+def offer(
+    row: rows.Row, used: rows.Row | None, book: PriceBook, client_id: str | None, moment: datetime
+) -> OfferView:
+    """A definition as a client sees it, at the prices of a moment (client None: those for all)."""
     modes: Sequence[Mode] = (Mode.OWN, Mode.PLATFORM) if used else (Mode.OWN,)
     return OfferView(
         provider=row["provider"],
@@ -203,7 +209,8 @@ def offer(row: rows.Row, used: rows.Row | None) -> OfferView:
             name=used["name"],
             environment=used["environment"],
             status=used["status"],
-            client_pricing=used["clientPricing"],
+            client_pricing=book.headline(used["id"], client_id, moment) or used["clientPricing"],
+            prices=[shown(version) for version in book.offered(used["id"], client_id, moment)],
         ),
         credential_schema=field_order.restored(row["credentialSchema"]),
         settings_schema=field_order.restored_settings(row["settingsSchema"]),

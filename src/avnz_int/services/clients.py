@@ -14,14 +14,14 @@ from avnz_int.errors import (
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Environment, Mode, Role, Status
-from avnz_int.model.inputs import Changes, Filter, NewClient
+from avnz_int.model.inputs import Changes, Filter, NewClient, Unset
 from avnz_int.model.views import ClientView, OfferView
 from avnz_int.providers.contract import CheckReport
-from avnz_int.services import access, client_rows, integrations, refs
+from avnz_int.services import access, activation, client_rows, integrations, prices, refs, sealing
 from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import CLIENT_TABLE, Definition
 from avnz_int.services.probe import Prober
-from avnz_int.services.saving import Saver, Snapshot, checked_priority
+from avnz_int.services.saving import Plan, Saver, Snapshot, checked_priority
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work, Writing
 
@@ -73,13 +73,17 @@ class ClientIntegrations:
         """What a client may configure, and what the platform offers of it."""
         with self._work.reading(actor, Action.DEFINITION_READ) as work:
             access.require(actor, Action.DEFINITION_READ, Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.AUDITOR)
+            client_id = actor.client_id
             if client is not None:
-                refs.client(work.connection, actor, client)
+                client_id = refs.client(work.connection, actor, client)["id"]
+            book, moment = prices.PriceBook.load(work.connection), clock.now()
             shared = {
                 row["provider"]: row for row in platform.listing(work.connection, Filter(), shared=True)
             }
             found = definition_rows.listing(work.connection, client_allowed=True)
-            return [client_rows.offer(row, shared.get(row["provider"])) for row in found]
+            return [
+                client_rows.offer(row, shared.get(row["provider"]), book, client_id, moment) for row in found
+            ]
 
     def require_addable(self, actor: Actor, client: str, provider: str) -> tuple[Definition, OfferView]:
         """The definition of a provider that the client may use, and what the platform offers of it.
@@ -94,7 +98,9 @@ class ClientIntegrations:
             row = integrations.client_definition_row(work.connection, actor, provider)
             found = Definition.of(row)
             shared = platform.by_provider(work.connection, provider)
-            offer = client_rows.offer(row, shared if shared and shared["isSharedWithClients"] else None)
+            used = shared if shared and shared["isSharedWithClients"] else None
+            book = prices.PriceBook.load(work.connection, [used["id"]] if used else [])
+            offer = client_rows.offer(row, used, book, owner["id"], clock.now())
         warning = integrations.require_open_for_new(found)
         if warning:
             self._notify(warning)
@@ -165,10 +171,9 @@ class ClientIntegrations:
             work.target = client_rows.target(row)
             previous = client_rows.take_default(work, row, actor) if new.is_default else None
             if new.credentials is not None:
-                kid, sealed = self._work.vault.seal(
-                    work.connection, new.credentials, integrations.place(CLIENT_TABLE, row, found)
+                row |= sealing.columns(
+                    work.connection, self._work.vault, CLIENT_TABLE, row, found, new.credentials
                 )
-                row |= {"credentials": sealed, "credentialsKeyId": kid}
             rows.add(work.connection, clients.INTEGRATION, row)
             work.record(integrations.changes({}, row) | client_rows.moved_default(previous))
             if report is not None:
@@ -204,13 +209,49 @@ class ClientIntegrations:
                 client_rows.require_new(
                     work, {"id": row["clientId"], "slug": row["client"]}, found, plan.values["name"]
                 )
-        defaults = wanted.is_default is True and not row["isDefault"]
-        undefaults = wanted.is_default is False and row["isDefault"]
-        if not (plan.values or plan.replaces or defaults or undefaults):
+        default = None if isinstance(wanted.is_default, Unset) else wanted.is_default
+        if not (plan.values or plan.replaces or default not in {None, row["isDefault"]}):
             return self.find(actor, row["id"])
         report = self._saver.test_plan(actor, Action.CLIENT_TEST, plan, timeout_s) if test else None
+        return self._apply(actor, Action.CLIENT_UPDATE, plan, report, default=default)
+
+    def rollback(
+        self,
+        actor: Actor,
+        ref: str,
+        *,
+        client: str | None = None,
+        test: bool = True,
+        timeout_s: float | None = None,
+    ) -> ClientView:
+        """The integration with its previous credentials; those in force now take their place.
+
+        Raises:
+            ConflictError: there are none, or their grace time is over.
+            ChangedMeanwhileError: somebody else changed it during the test.
+            RejectedError, ProviderUnreachableError: the test failed; nothing was changed.
+        """
+        with self._work.reading(actor, Action.CLIENT_ROLLBACK) as work:
+            row = client_rows.find(work, actor, Action.CLIENT_ROLLBACK, ref, client)
+            found = integrations.definition(work.connection, row["provider"])
+        plan = self._saver.plan_back(actor, Snapshot(CLIENT_TABLE, row, found))
+        report = self._saver.test_plan(actor, Action.CLIENT_TEST, plan, timeout_s) if test else None
+        return self._apply(actor, Action.CLIENT_ROLLBACK, plan, report)
+
+    def _apply(
+        self,
+        actor: Actor,
+        action: Action,
+        plan: Plan,
+        report: CheckReport | None,
+        *,
+        default: bool | None = None,
+    ) -> ClientView:
         accepted = bool(report and report.success)
-        with self._work.writing(actor, Action.CLIENT_UPDATE, client_rows.target(row)) as work:
+        row, found = plan.before.row, plan.before.found
+        defaults = default is True and not row["isDefault"]
+        undefaults = default is False and row["isDefault"]
+        with self._work.writing(actor, action, client_rows.target(row)) as work:
             current = client_rows.locked(work, row)
             values = dict(plan.values)
             if plan.wants_test:
@@ -283,7 +324,9 @@ class ClientIntegrations:
         with self._work.writing(actor, Action.CLIENT_DELETE) as work:
             row = client_rows.locked(work, client_rows.find(work, actor, Action.CLIENT_DELETE, ref, client))
             account = merchants.of_client_integration(work.connection, row["id"])
-            accounts.close(work.connection, account, actor, clock.now())
+            moment = clock.now()
+            accounts.close(work.connection, account, actor, moment)
+            activation.end(work.connection, row["id"], moment)
             rows.remove(work.connection, clients.INTEGRATION, row["id"])
             gone = ("provider", "name", "mode", "environment", "status", "isDefault")
             work.record({name: [row[name], None] for name in gone})

@@ -55,6 +55,7 @@ AUDITED = (
     "isSharedWithClients",
     "clientPricing",
     "credentialsKeyId",
+    "previousCredentialsExpireAt",
 )
 """The columns whose old and new values an audit event holds: none can hold a secret."""
 
@@ -209,23 +210,27 @@ def _size(credentials: Credentials) -> int:
     raise InvalidInputError("the credentials hold a value that JSON has no form for")
 
 
-def place(table: str, row: Mapping[str, Any], found: Definition) -> Place:
+def place(table: str, row: Mapping[str, Any], found: Definition, *, column: str = "credentials") -> Place:
     """Where the credentials of a row stand, computed from the row as it is now.
+
+    `previousCredentials` stand with the settings and environment that they were in force with.
 
     Raises:
         SealBrokenError: its settings are no object, so nobody can tell where they would be sent.
     """
-    if not isinstance(row["settings"], Mapping | None):
+    previous = column != "credentials"
+    settings = row["previousSettings" if previous else "settings"]
+    if not isinstance(settings, Mapping | None):
         raise SealBrokenError(f"{table} {row['id']}: the settings are not an object")
     owner = row["clientId"] if table == CLIENT_TABLE else row["organizationId"]
     return Place(
         table=table,
-        column="credentials",
+        column=column,
         row_id=row["id"],
         owner_id=owner,
         provider=row["provider"],
-        environment=row["environment"],
-        destination=destination_digest(row["settings"], found.destination_fields),
+        environment=row["previousEnvironment" if previous else "environment"],
+        destination=destination_digest(settings, found.destination_fields),
     )
 
 
@@ -286,6 +291,7 @@ def platform_view(row: Mapping[str, Any], *, credentials: Any, unreadable: bool)
         last_test_result=row["lastTestResult"],
         error_message=row["errorMessage"],
         credentials_updated_at=row["credentialsUpdatedAt"],
+        previous_credentials_expire_at=row["previousCredentialsExpireAt"],
         created_at=row["createdAt"],
         updated_at=row["updatedAt"],
         created_by=row["createdBy"],
@@ -330,6 +336,7 @@ def client_view(row: Mapping[str, Any], *, credentials: Any, unreadable: bool) -
         last_test_result=row["lastTestResult"],
         error_message=row["errorMessage"],
         credentials_updated_at=row["credentialsUpdatedAt"],
+        previous_credentials_expire_at=row["previousCredentialsExpireAt"],
         created_at=row["createdAt"],
         updated_at=row["updatedAt"],
         created_by=row["createdBy"],

@@ -20,7 +20,8 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, KeyPurpose, KeyStatus
 from avnz_int.model.secret import Secret
 from avnz_int.model.views import RotationView
-from avnz_int.services import access
+from avnz_int.services import access, sealing
+from avnz_int.services.fingerprints import Fingerprinter
 from avnz_int.services.keyrings import openable, rewrap
 from avnz_int.services.reseal_workers import Workers
 from avnz_int.services.resealing import BATCH, Progress, Resealer
@@ -118,15 +119,19 @@ class Keys:
     def rotate_purpose(self, actor: Actor, purpose: KeyPurpose) -> RotationView:
         """The state after a new key took over; for credentials that is `rotate`.
 
-        Events keep the key they were signed with, so older keys stay readable.
+        Events keep the key they were signed with, so older keys stay readable. Fingerprints are all made
+        anew, since those by two keys cannot be compared.
         """
         if purpose is KeyPurpose.CREDENTIALS:
             return self.rotate(actor)
         with self._work.writing(actor, Action.KEY_ROTATE) as work:
             access.require_admin(actor, Action.KEY_ROTATE)
             self._replace_active(work, purpose, actor)
-            readable, unreadable = self._resealer.older(work.connection)
-            return self._view(work.connection, resealed=0, pending=readable, unreadable=unreadable)
+        if purpose is KeyPurpose.FINGERPRINT:
+            Fingerprinter(self._work).run(actor)
+        with self._work.reading(actor, Action.KEY_READ) as reading:
+            readable, unreadable = self._resealer.older(reading.connection)
+            return self._view(reading.connection, resealed=0, pending=readable, unreadable=unreadable)
 
     def rotate_master(self, actor: Actor) -> RotationView:
         """The state after a new master key wrapped every data key.
@@ -150,6 +155,7 @@ class Keys:
     def _begin(self, actor: Actor, *, new_key: bool, resume: bool) -> None:
         with self._work.writing(actor, Action.KEY_ROTATE) as work:
             access.require_admin(actor, Action.KEY_ROTATE)
+            sealing.destroy_expired(work)
             under_way = self._resealer.any_readable(work.connection)
             if new_key or not (resume or under_way):
                 self._replace_active(work, KeyPurpose.CREDENTIALS, actor)

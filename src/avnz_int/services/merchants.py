@@ -20,7 +20,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Category, Role, Status
 from avnz_int.model.lifecycle import effective
 from avnz_int.model.views import MerchantView
-from avnz_int.services import access, refs
+from avnz_int.services import access, activation, refs
 from avnz_int.services.integrations import CLIENT_TABLE
 from avnz_int.services.work import Work
 
@@ -28,7 +28,11 @@ from avnz_int.services.work import Work
 def follow_client(
     connection: Connection, row: Mapping[str, Any], organization_id: str, actor: Actor, moment: datetime
 ) -> None:
-    """Make or update the account of a client integration, given as a row of `db.clients` as it now stands."""
+    """Make or update the account of a client integration, given as a row of `db.clients` as it now stands.
+
+    Every change of such a row passes here, so its activation period follows too, whatever its category.
+    """
+    activation.follow(connection, row, moment)
     if row["category"] != Category.PAYMENT_GATEWAY:
         return
     platform = row["platformStatus"]
@@ -121,24 +125,41 @@ class Merchants:
             access.require(
                 actor, Action.MERCHANT_READ, Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.AUDITOR, Role.SERVICE
             )
-            row = merchants.by_id(work.connection, ref) if refs.findable(ref) else None
-            if row is not None:
-                if actor.client_id not in {None, row["clientId"]}:
-                    raise HiddenError(f"no integration {ref!r}", hint=refs.ANY_HINT)
-                return _view(row)
-            prefixed = refs.is_prefix(ref)
-            found = merchants.by_id_prefix(work.connection, ref, actor.client_id) if prefixed else []
-            if len(found) > 1:
-                raise AmbiguousRefError(
-                    f"{ref!r} fits several merchant accounts",
-                    details={"candidates": [account["id"] for account in found]},
-                )
-            row = found[0] if found else _of_integration(work.connection, actor, ref)
-            return _view(row)
+            return _view(found(work.connection, actor, ref))
 
 
-def _of_integration(connection: Connection, actor: Actor, ref: str) -> rows.Row:
-    table, integration = refs.integration(connection, actor, ref)
+def found(connection: Connection, actor: Actor, ref: str, client: str | None = None) -> rows.Row:
+    """The account that its id, a prefix of one, or the REF of its integration names, as in `db.merchants`.
+
+    Args:
+        connection: an open transaction.
+        actor: who finds only what is theirs.
+        ref: with `client`, also the bare name of its integration.
+        client: slug.
+
+    Raises:
+        NotFoundError: none that the actor may know of.
+        AmbiguousRefError: several.
+    """
+    row = merchants.by_id(connection, ref) if refs.findable(ref) else None
+    if row is not None:
+        if actor.client_id not in {None, row["clientId"]}:
+            raise HiddenError(f"no integration {ref!r}", hint=refs.ANY_HINT)
+        return row
+    prefixed = merchants.by_id_prefix(connection, ref, actor.client_id) if refs.is_prefix(ref) else []
+    if len(prefixed) > 1:
+        raise AmbiguousRefError(
+            f"{ref!r} fits several merchant accounts",
+            details={"candidates": [account["id"] for account in prefixed]},
+        )
+    # Of a path the client is told by the path, so that whose account it is can be told too.
+    return (
+        prefixed[0] if prefixed else _of_integration(connection, actor, ref, None if "/" in ref else client)
+    )
+
+
+def _of_integration(connection: Connection, actor: Actor, ref: str, client: str | None) -> rows.Row:
+    table, integration = refs.integration(connection, actor, ref, client)
     if table == CLIENT_TABLE:
         account = merchants.of_client_integration(connection, integration["id"])
     else:

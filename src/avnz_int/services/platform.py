@@ -19,11 +19,12 @@ from avnz_int.model.enums import Action, Role, Status, TestResult
 from avnz_int.model.inputs import Changes, Filter, NewPlatform
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views import PlatformView
-from avnz_int.services import access, integrations, refs
+from avnz_int.providers.contract import CheckReport
+from avnz_int.services import access, integrations, prices, refs, sealing
 from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober
-from avnz_int.services.saving import Saver, Snapshot
+from avnz_int.services.saving import Plan, Saver, Snapshot
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work, Writing
 
@@ -43,14 +44,16 @@ class PlatformIntegrations:
             known = keys.readable_ids(work.connection)
             return [
                 integrations.listed_platform(row, known)
-                for row in platform.listing(work.connection, limits or Filter())
+                for row in prices.in_step(
+                    work.connection, platform.listing(work.connection, limits or Filter())
+                )
             ]
 
     def show(self, actor: Actor, ref: str) -> PlatformView:
         """One, with its credentials masked; opening them is recorded. An unreadable row is shown as such."""
         with self._work.writing(actor, Action.CREDENTIALS_READ) as work:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
-            row = refs.platform_integration(work.connection, ref)
+            (row,) = prices.in_step(work.connection, [refs.platform_integration(work.connection, ref)])
             if actor.role is not Role.ORG_ADMIN:
                 return integrations.listed_platform(row, keys.readable_ids(work.connection))
             work.target = _target(row)
@@ -62,9 +65,8 @@ class PlatformIntegrations:
         """One, as in a listing: its credentials stay closed."""
         with self._work.reading(actor, Action.PLATFORM_READ) as work:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
-            return integrations.listed_platform(
-                refs.platform_integration(work.connection, ref), keys.readable_ids(work.connection)
-            )
+            (row,) = prices.in_step(work.connection, [refs.platform_integration(work.connection, ref)])
+            return integrations.listed_platform(row, keys.readable_ids(work.connection))
 
     def definition_of(self, actor: Actor, ref: str) -> Definition:
         """The definition in force of an integration that is about to be changed."""
@@ -144,10 +146,10 @@ class PlatformIntegrations:
                 "updatedBy": None,
             }
             work.target = _target(row)
-            kid, sealed = self._work.vault.seal(
-                work.connection, new.credentials, integrations.place(PLATFORM_TABLE, row, found)
+            row |= sealing.columns(
+                work.connection, self._work.vault, PLATFORM_TABLE, row, found, new.credentials
             )
-            row |= {"credentials": sealed, "credentialsKeyId": kid}
+            row |= sealing.NONE_BEFORE
             rows.add(work.connection, platform.PLATFORM, row)
             work.record(integrations.changes({}, row))
             if report is not None:
@@ -177,8 +179,31 @@ class PlatformIntegrations:
         if not plan.values and not plan.replaces:
             return self.find(actor, row["id"])
         report = self._saver.test_plan(actor, Action.PLATFORM_TEST, plan, timeout_s) if test else None
+        return self._apply(actor, Action.PLATFORM_UPDATE, plan, report)
+
+    def rollback(
+        self, actor: Actor, ref: str, *, test: bool = True, timeout_s: float | None = None
+    ) -> PlatformView:
+        """The integration with its previous credentials; those in force now take their place.
+
+        Raises:
+            ConflictError: there are none, or their grace time is over.
+            InUseError: they are of another environment, and clients use the integration.
+            ChangedMeanwhileError: somebody else changed it during the test.
+            RejectedError, ProviderUnreachableError: the test failed; nothing was changed.
+        """
+        with self._work.reading(actor, Action.PLATFORM_ROLLBACK) as work:
+            access.require_admin(actor, Action.PLATFORM_ROLLBACK)
+            row = refs.platform_integration(work.connection, ref)
+            found = integrations.definition(work.connection, row["provider"])
+        plan = self._saver.plan_back(actor, Snapshot(PLATFORM_TABLE, row, found))
+        report = self._saver.test_plan(actor, Action.PLATFORM_TEST, plan, timeout_s) if test else None
+        return self._apply(actor, Action.PLATFORM_ROLLBACK, plan, report)
+
+    def _apply(self, actor: Actor, action: Action, plan: Plan, report: CheckReport | None) -> PlatformView:
         accepted = bool(report and report.success)
-        with self._work.writing(actor, Action.PLATFORM_UPDATE, _target(row)) as work:
+        row, found = plan.before.row, plan.before.found
+        with self._work.writing(actor, action, _target(row)) as work:
             current = _locked(work, row)
             _require_unmoved(work, current, plan.values)
             values = dict(plan.values)

@@ -48,6 +48,22 @@ def client(connection: Connection, actor: Actor, slug: str) -> rows.Row:
     return row
 
 
+def client_or_own(connection: Connection, actor: Actor, slug: str | None) -> rows.Row | None:
+    """The client of this slug; without one the actor's own, None for somebody of the organization.
+
+    Raises:
+        NotFoundError: there is none, or it is not the actor's.
+    """
+    if slug is not None:
+        return client(connection, actor, slug)
+    if actor.client_id is None:
+        return None
+    own = tenants.by_id(connection, tenants.CLIENT, actor.client_id)
+    if own is None:
+        raise NotFoundError("the client that this actor is of is not there")
+    return own
+
+
 def platform_integration(connection: Connection, ref: str) -> rows.Row:
     """The platform integration a REF names: platform/PROVIDER, PROVIDER, an id or a prefix of one.
 

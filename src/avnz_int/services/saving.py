@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Table
 
+from avnz_int import clock
 from avnz_int.db import rows
 from avnz_int.errors import InvalidInputError, KeyMissingError, SealBrokenError
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, Environment, Mode, Outcome
-from avnz_int.model.inputs import Changes, Unset
+from avnz_int.model.inputs import KEEP_PREVIOUS_S, Changes, Unset
 from avnz_int.model.secret import Credentials
 from avnz_int.providers.contract import CheckReport
-from avnz_int.services import integrations
+from avnz_int.services import integrations, refs, sealing
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober, refusal
 from avnz_int.services.vault import Notify
@@ -49,6 +51,13 @@ class Snapshot:
     found: Definition
 
     @property
+    def name(self) -> str:
+        """What people call it."""
+        if self.table == CLIENT_TABLE:
+            return f"{self.row['client']}/{self.row['name']}"
+        return f"{refs.PLATFORM_WORD}/{self.row['provider']}"
+
+    @property
     def target(self) -> Target:
         """For audit events."""
         return Target(
@@ -65,6 +74,7 @@ class Plan:
         credentials: the new ones, None if the stored ones stay.
         settings: as they will be.
         wants_test: whether what is sent to the provider changes.
+        keep: how long replaced credentials stay to be rolled back to.
     """
 
     before: Snapshot
@@ -73,6 +83,7 @@ class Plan:
     settings: Mapping[str, Any] | None
     environment: Environment
     wants_test: bool
+    keep: timedelta
 
     @property
     def replaces(self) -> bool:
@@ -167,7 +178,46 @@ class Saver:
                 details={"fields": moved},
             )
         wants_test = not platform_mode and (credentials is not None or "settings" in values)
-        return Plan(before, values, credentials, settings, environment, wants_test)
+        return Plan(
+            before,
+            values,
+            credentials,
+            settings,
+            environment,
+            wants_test,
+            keep=timedelta(seconds=wanted.keep_previous_s),
+        )
+
+    def plan_back(self, actor: Actor, before: Snapshot) -> Plan:
+        """The change that puts the previous credentials in force again, with the hosts that they were for.
+
+        Opening them is recorded. Those in force now become the previous ones.
+
+        Raises:
+            ConflictError: there are none, or their time is over.
+            SealBrokenError, KeyMissingError: they do not open.
+            SchemaViolationError: the definition in force takes them no more.
+        """
+        row, found = before.row, before.found
+        sealing.require_previous(row, before.name, clock.now())
+        with self._work.writing(actor, Action.CREDENTIALS_READ, before.target) as work:
+            place = integrations.place(before.table, row, found, column=sealing.PREVIOUS)
+            credentials = self._work.vault.cipher(work.connection).open(row[sealing.PREVIOUS], place)
+            work.record({"purpose": "rollback"})
+        then = row["previousSettings"] or {}
+        hosts = {name: then.get(name) for name in found.destination_fields}
+        settings = integrations.merged_settings(row["settings"], hosts)
+        wanted = {"settings": settings, "environment": row["previousEnvironment"]}
+        integrations.require_valid(found, credentials=credentials, settings=settings)
+        return Plan(
+            before,
+            {name: value for name, value in wanted.items() if value != row[name]},
+            credentials,
+            settings,
+            Environment(row["previousEnvironment"]),
+            wants_test=True,
+            keep=timedelta(seconds=KEEP_PREVIOUS_S),
+        )
 
     def test_plan(
         self, actor: Actor, action: Action, plan: Plan, timeout_s: float | None
@@ -236,14 +286,12 @@ class Saver:
         }
         after = {**current, **changed}
         if plan.credentials is not None:
-            integrations.require_same(work.connection, plan.before.found)
-            place = integrations.place(plan.before.table, after, plan.before.found)
-            kid, sealed = self._work.vault.seal(work.connection, plan.credentials, place)
-            changed |= {
-                "credentials": sealed,
-                "credentialsKeyId": kid,
-                "credentialsUpdatedAt": changed["updatedAt"],
-            }
+            before, moment = plan.before, changed["updatedAt"]
+            integrations.require_same(work.connection, before.found)
+            at = (work.connection, self._work.vault, before.table)
+            changed |= sealing.columns(*at, after, before.found, plan.credentials)
+            changed |= sealing.kept(*at, current, before.found, moment=moment, grace=plan.keep)
+            changed["credentialsUpdatedAt"] = moment
         rows.change(work.connection, table, current["id"], changed)
         work.record(integrations.changes(current, changed))
         return {**current, **changed}

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from avnz_int import clock
 from avnz_int.crypto.keyring import Keyring
 from avnz_int.db import audit, keys, migrate, rows, tenants
+from avnz_int.db import tokens as token_rows
 from avnz_int.db.engine import Database
 from avnz_int.errors import (
     ConflictError,
@@ -22,11 +23,13 @@ from avnz_int.errors import (
 )
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, KeyPurpose
+from avnz_int.model.enums import Action, KeyPurpose, Role
+from avnz_int.model.tokens import NewToken
 from avnz_int.model.views import InitView
 from avnz_int.services import access, chain, definitions
 from avnz_int.services.keys import make_key
 from avnz_int.services.tenants import checked_slug
+from avnz_int.services.tokens import Keep, issue
 from avnz_int.services.vault import Notify, Vault
 from avnz_int.services.work import Work, Writing
 
@@ -61,9 +64,22 @@ class Setup:
         return None if row is None else str(row["slug"])
 
     def init(
-        self, actor: Actor, *, organization: str | None, name: str | None = None, seeds: Path | None = None
+        self,
+        actor: Actor,
+        *,
+        organization: str | None,
+        name: str | None = None,
+        seeds: Path | None = None,
+        keep: Keep | None = None,
     ) -> InitView:
-        """What is there now.
+        """What is there now; on PostgreSQL with an org_admin token, where there was no live one.
+
+        Args:
+            actor: an org_admin.
+            organization: its slug, needed on an empty database.
+            name: its name; the slug if left out.
+            seeds: a folder of definitions in place of the program's own.
+            keep: gets the token's text; without it, it is in the view.
 
         Raises:
             UsageError: the database is empty and no organization was named.
@@ -93,7 +109,7 @@ class Setup:
             database=self._database.shown,
             keyring=self._vault.source.describe(),
             definitions=report,
-            token=None,
+            token=self._first_token(actor, keep),
         )
 
     def upgrade(self, actor: Actor) -> tuple[str | None, str]:
@@ -107,6 +123,18 @@ class Setup:
             with self._work.writing(actor, Action.DATABASE_MIGRATE, system=True) as writing:
                 _record_migration(writing, before, after)
         return before, after
+
+    def _first_token(self, actor: Actor, keep: Keep | None) -> str | None:
+        if self._database.is_sqlite:
+            return None
+        with self._database.read() as connection:
+            if token_rows.live_admins(connection, clock.now()):
+                return None
+        with self._work.writing(actor, Action.TOKEN_CREATE) as work:
+            # Another process may have been quicker.
+            if token_rows.live_admins(work.connection, clock.now()):
+                return None
+            return issue(work, actor, NewToken(Role.ORG_ADMIN, "init"), keep, bootstrap=True).token
 
     def _require_admin(self, actor: Actor, action: Action) -> None:
         try:

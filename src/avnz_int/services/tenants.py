@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from avnz_int import clock
-from avnz_int.db import clients, keys, platform, rows, tenants
+from avnz_int.db import clients, keys, platform, prices, rows, tenants
+from avnz_int.db import tokens as token_rows
 from avnz_int.errors import (
     ConflictError,
     ExistsError,
@@ -23,7 +24,9 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role, TenantKind
 from avnz_int.model.inputs import Filter
 from avnz_int.model.views import ClientView, TenantView, TreeNode
-from avnz_int.services import access, client_rows, integrations, refs
+from avnz_int.services import access, client_rows, enrolment, integrations, refs
+from avnz_int.services.prices import in_step
+from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -53,13 +56,16 @@ def checked_slug(slug: str) -> str:
 class Tenants:
     """Adds, shows, renames and removes tenants (role org_admin; others see what is theirs)."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, notify: Notify = lambda _: None) -> None:
         self._work = work
+        self._notify = notify
 
     def add(
         self, actor: Actor, slug: str, *, name: str | None = None, under: str | None = None
     ) -> TenantView:
         """The new tenant: a client of the organization, or, under a client, a company.
+
+        A new client uses what the organization shares with new clients by default.
 
         Raises:
             ExistsError: the slug is taken, by a tenant of whatever kind.
@@ -89,7 +95,10 @@ class Tenants:
             }
             rows.add(work.connection, table, row)
             work.record({"slug": [None, slug], "name": [None, shown]}, target=_target(table, row))
-            return _view(table, row, parent["slug"])
+            told = enrolment.enrol(work, actor, row) if table is tenants.CLIENT else []
+        for notice in told:
+            self._notify(notice)
+        return _view(table, row, parent["slug"])
 
     def listing(self, actor: Actor) -> list[TenantView]:
         """The organization, then each client followed by its companies; a client_admin's own only."""
@@ -152,6 +161,8 @@ class Tenants:
                 raise ConflictError("the organization cannot be removed", hint="it is the database's owner")
             if table is tenants.CLIENT:
                 _require_unused(work.connection, row)
+                prices.forget_client(work.connection, row["id"])
+                token_rows.forget_client(work.connection, row["id"])
             view = _view(table, row, _parent_slug(work.connection, table, row))
             rows.remove(work.connection, table, row["id"])
             work.record({"slug": [slug, None], "name": [row["name"], None]})
@@ -184,7 +195,9 @@ def _tree(work: Reading, actor: Actor) -> TreeNode:
         ]
         view = _view(tenants.CLIENT, client, organization["slug"])
         nodes.append(TreeNode(view, integrations=used.get(client["id"], []), children=own))
-    of_platform = [] if actor.client_id else platform.listing(work.connection, Filter())
+    of_platform = (
+        [] if actor.client_id else in_step(work.connection, platform.listing(work.connection, Filter()))
+    )
     views = [integrations.listed_platform(row, known) for row in of_platform]
     return TreeNode(_view(tenants.ORGANIZATION, organization, None), platform=views, children=nodes)
 
@@ -240,16 +253,24 @@ def _require_unused(connection: Connection, row: rows.Row) -> None:
         {"id": used["id"], "ref": f"{used['client']}/{used['provider']}/{used['name']}"}
         for used in clients.listing(connection, Filter(), client_id=row["id"])
     ]
+    dependents += [
+        {"id": token["id"], "ref": f"the token {token['name']}"}
+        for token in token_rows.live_of_client(connection, row["id"], clock.now())
+    ]
     if dependents:
         named = ", ".join(dependent["ref"] for dependent in dependents)
         raise InUseError(
             f"{row['slug']} still has {named}",
-            hint="delete these first",
+            hint="delete or revoke these first",
             details={"dependents": dependents},
         )
     if tenants.count(connection, tenants.MERCHANT, "clientId", row["id"]):
         raise ConflictError(
             f"{row['slug']} has closed merchant accounts, which transactions may name: it cannot be removed"
+        )
+    if tenants.count(connection, prices.PERIOD, "clientId", row["id"]):
+        raise ConflictError(
+            f"{row['slug']} has used the platform's integrations, which is on record: it cannot be removed"
         )
 
 

@@ -117,6 +117,14 @@ class Vault:
             raise KeyMissingError("the database has no active key for the audit trail", hint=_NO_ACTIVE)
         return row["id"], self.material(row)
 
+    def fingerprint_key(self, connection: Connection) -> tuple[str, Secret[bytes]] | None:
+        """Id and material of the key for fingerprints; None where it does not open: that stops no save."""
+        row = keys.active(connection, KeyPurpose.FINGERPRINT)
+        try:
+            return None if row is None else (row["id"], self.material(row))
+        except (KeyMissingError, SealBrokenError):
+            return None
+
     def seal(self, connection: Connection, credentials: Credentials, place: Place) -> tuple[str, str]:
         """The id of the key and the sealed text; the seal is counted in this transaction.
 

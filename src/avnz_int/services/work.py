@@ -25,14 +25,16 @@ from avnz_int.errors import (
     KeyMissingError,
     NotInitializedError,
     SealBrokenError,
+    UnauthenticatedError,
 )
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, AuditOutcome, KeyPurpose, KeyStatus
+from avnz_int.model.enums import Action, AuditOutcome, KeyStatus
 from avnz_int.model.secret import Secret
 from avnz_int.services import chain
 from avnz_int.services.vault import Vault
 
-_DENIALS = (ForbiddenError, HiddenError, HiddenProviderError)
+_DENIALS = (ForbiddenError, HiddenError, HiddenProviderError, UnauthenticatedError)
+_NO_ROLE = "none"
 _FAILURES = (SealBrokenError, KeyMissingError)
 
 
@@ -78,6 +80,11 @@ class Writing(Reading):
         self._key: tuple[str, Secret[bytes]] | None = None
         self._events: list[dict[str, Any]] = []
 
+    @property
+    def sequence(self) -> int:
+        """The number of the chain's last event, this transaction's own included."""
+        return self._sequence
+
     def record(
         self,
         changes: Mapping[str, Any] | None = None,
@@ -105,7 +112,7 @@ class Writing(Reading):
             "sequence": self._sequence + 1,
             "occurredAt": clock.now(),
             "actorId": self._actor.id,
-            "actorRole": self._actor.role.value,
+            "actorRole": _NO_ROLE if self._actor.role is None else self._actor.role.value,
             "action": (action or self._action).value,
             "targetType": about.type if about else None,
             "targetId": about.id if about else None,
@@ -181,9 +188,8 @@ class Work:
         with contextlib.suppress(AvnzError):
             with self.database.read() as connection:
                 held = keys.listing(connection)
-            needed = {KeyPurpose.AUDIT.value, KeyPurpose.CREDENTIALS.value}
             for row in held:
-                if row["status"] == KeyStatus.ACTIVE.value and row["purpose"] in needed:
+                if row["status"] == KeyStatus.ACTIVE.value:
                     self.vault.material(row)
 
     def _begun(

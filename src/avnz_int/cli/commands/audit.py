@@ -12,6 +12,7 @@ import typer
 
 from avnz_int import clock
 from avnz_int.cli import output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.printable import json_text, printable
 from avnz_int.cli.state import ClientOption, Format, Output, not_empty, state_of
 from avnz_int.errors import AuditBrokenError, UsageError
@@ -25,6 +26,7 @@ _CHUNK = 1000
 
 
 @app.command("list")
+@listing(paged=False)
 def list_(
     ctx: typer.Context,
     actor: Annotated[str | None, typer.Option("--actor", metavar="ACTOR", help="Only of this actor.")] = None,

@@ -8,6 +8,8 @@ import typer
 
 from avnz_int.cli import output
 from avnz_int.cli.commands.platform import Description, Name
+from avnz_int.cli.commands.usage import MonthOption
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import (
     CategoryFilter,
     ClientOption,
@@ -17,6 +19,7 @@ from avnz_int.cli.state import (
     EnvironmentFilter,
     EnvironmentOption,
     Format,
+    KeepPrevious,
     Output,
     ProviderArgument,
     ProviderFilter,
@@ -29,6 +32,7 @@ from avnz_int.cli.state import (
     state_of,
 )
 from avnz_int.errors import InvalidInputError, UsageError
+from avnz_int.model.encode import encode
 from avnz_int.model.enums import Mode
 
 app = typer.Typer(help="The clients' integrations.", no_args_is_help=True)
@@ -43,6 +47,10 @@ _COLUMNS = (
     "id",
 )
 _OFFERS = ("provider", "category", "name", "modes", "status")
+_USAGE = (
+    *("currency", "transactions", "declined", "voided", "refunds", "volume", "refunded"),
+    *("fees", "minimumSoFar", "minimum", "estimate"),
+)
 ModeOption = Annotated[
     Mode | None, typer.Option("--mode", help="Own credentials (default), or the platform's.")
 ]
@@ -53,6 +61,7 @@ Priority = Annotated[
 
 
 @app.command("list")
+@listing()
 def list_(
     ctx: typer.Context,
     client: ClientOption = None,
@@ -81,6 +90,7 @@ def show(
 
 
 @app.command()
+@listing()
 def available(ctx: typer.Context, client: ClientOption = None, form: Output = Format.TABLE) -> None:
     """List what a client may configure, and what the platform offers of it."""
     state = state_of(ctx)
@@ -187,6 +197,7 @@ def update(
         bool | None, typer.Option("--default/--no-default", help="Make it the default, or not.")
     ] = None,
     priority: Priority = None,
+    keep_previous: KeepPrevious = None,
     test: TestOption = None,
     timeout: Timeout = None,
     form: Output = Format.TABLE,
@@ -204,6 +215,7 @@ def update(
         credentials_file=credentials_file,
         setting=setting,
         settings_file=settings_file,
+        keep_previous=keep_previous,
         name=name,
         description=description,
         environment=environment,
@@ -221,6 +233,23 @@ def set_default(
     """Make it the default of its category and environment; the former one is it no more."""
     state = state_of(ctx)
     view = state.services.clients.set_default(state.actor, ref, client=state.client(client, ref))
+    output.emit(state, form, view)
+
+
+@app.command()
+def rollback(
+    ctx: typer.Context,
+    ref: ClientRef,
+    client: ClientOption = None,
+    test: TestOption = None,
+    timeout: Timeout = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Put the credentials from before the last replacement in force again."""
+    state = state_of(ctx)
+    view = state.services.clients.rollback(
+        state.actor, ref, client=state.client(client, ref), test=test is not False, timeout_s=timeout
+    )
     output.emit(state, form, view)
 
 
@@ -265,6 +294,27 @@ def delete(
         question = f"Delete {view.client}/{view.provider}/{view.name} ({view.environment})?"
         prompts.confirm_or_refuse(question=question, interactive=state.interactive(), yes=yes)
     output.emit(state, form, service.delete(state.actor, ref, client=slug))
+
+
+@app.command()
+def usage(
+    ctx: typer.Context,
+    ref: ClientRef,
+    client: ClientOption = None,
+    month: MonthOption = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Show the usage of a month, and in platform mode what it comes to."""
+    state = state_of(ctx)
+    view = state.services.usage.of_integration(
+        state.actor, ref, client=state.client(client, ref), month=month
+    )
+
+    def table(_: Any) -> None:
+        output.emit(state, form, {**encode(view), "currencies": None})
+        output.emit_all(state, form, view.currencies, _USAGE, empty="no usage")
+
+    output.emit(state, form, view, table)
 
 
 def register(root: typer.Typer) -> None:

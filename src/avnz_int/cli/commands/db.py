@@ -18,8 +18,8 @@ def upgrade(ctx: typer.Context, form: Output = Format.TABLE) -> None:
     """Bring the database to this program's schema, in one transaction."""
     state = state_of(ctx)
     # Where there is no database, this says so; making one is for `init`.
-    state.services.schema.current(state.actor)
-    before, after = state.services.setup.upgrade(state.actor)
+    state.services.schema.current(state.operator)
+    before, after = state.services.setup.upgrade(state.operator)
     output.emit(state, form, {"before": before, "after": after, "changed": before != after})
 
 
@@ -27,7 +27,7 @@ def upgrade(ctx: typer.Context, form: Output = Format.TABLE) -> None:
 def current(ctx: typer.Context, form: Output = Format.TABLE) -> None:
     """Show which migration the database is at, and which is the newest."""
     state = state_of(ctx)
-    found, head = state.services.schema.current(state.actor)
+    found, head = state.services.schema.current(state.operator)
     output.emit(state, form, {"current": found, "head": head, "upToDate": found == head})
 
 
@@ -35,7 +35,7 @@ def current(ctx: typer.Context, form: Output = Format.TABLE) -> None:
 def check(ctx: typer.Context, form: Output = Format.TABLE) -> None:
     """Find every table, column, constraint or index that is not as it should be; exit 5 if there is one."""
     state = state_of(ctx)
-    differences = state.services.schema.differences(state.actor)
+    differences = state.services.schema.differences(state.operator)
     report: dict[str, Any] = {"matches": not differences, "differences": differences}
 
     def table(_: Any) -> None:

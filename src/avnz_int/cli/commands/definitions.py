@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import complete, output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import CategoryFilter, Format, Output, state_of
 from avnz_int.errors import DiffersError, InvalidInputError
 
@@ -16,6 +17,7 @@ _COLUMNS = ("provider", "category", "name", "isOrgOnly", "isClientAllowed", "isP
 
 
 @app.command("list")
+@listing()
 def list_(
     ctx: typer.Context,
     category: CategoryFilter = None,

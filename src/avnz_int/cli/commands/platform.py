@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import (
     CategoryFilter,
     CredentialOption,
@@ -14,6 +15,7 @@ from avnz_int.cli.state import (
     EnvironmentFilter,
     EnvironmentOption,
     Format,
+    KeepPrevious,
     Output,
     PlatformRef,
     ProviderArgument,
@@ -38,6 +40,7 @@ Description = Annotated[str | None, typer.Option("--description", metavar="TEXT"
 
 
 @app.command("list")
+@listing()
 def list_(
     ctx: typer.Context,
     environment: EnvironmentFilter = None,
@@ -130,6 +133,7 @@ def update(
     setting: SettingOption = None,
     settings_file: SettingsFile = None,
     environment: EnvironmentOption = None,
+    keep_previous: KeepPrevious = None,
     test: TestOption = None,
     timeout: Timeout = None,
     form: Output = Format.TABLE,
@@ -146,11 +150,26 @@ def update(
         credentials_file=credentials_file,
         setting=setting,
         settings_file=settings_file,
+        keep_previous=keep_previous,
         name=name,
         description=description,
         environment=environment,
     )
     view = service.update(state.actor, ref, wanted, test=test is not False, timeout_s=timeout)
+    output.emit(state, form, view)
+
+
+@app.command()
+def rollback(
+    ctx: typer.Context,
+    ref: PlatformRef,
+    test: TestOption = None,
+    timeout: Timeout = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Put the credentials from before the last replacement in force again."""
+    state = state_of(ctx)
+    view = state.services.platform.rollback(state.actor, ref, test=test is not False, timeout_s=timeout)
     output.emit(state, form, view)
 
 

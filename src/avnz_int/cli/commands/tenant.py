@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import complete, output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import Format, Output, Yes, not_empty, state_of
 
 app = typer.Typer(help="The organization, its clients and their companies.", no_args_is_help=True)
@@ -42,6 +43,7 @@ def add(
 
 
 @app.command("list")
+@listing()
 def list_(ctx: typer.Context, form: Output = Format.TABLE) -> None:
     """List all tenants."""
     state = state_of(ctx)

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avnz_int.cli import complete, output, sweeping
+from avnz_int.cli import complete, moments, output, sweeping
 from avnz_int.cli.state import ClientOption, Format, Output, ProviderFilter, State, Timeout, state_of
 from avnz_int.errors import AvnzError, IntegrityError, InvalidInputError, NotFoundError, UsageError
 from avnz_int.model.inputs import TestSelection
 
 if TYPE_CHECKING:
     from avnz_int.model.views import CheckView
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_CENTURY_S = 100 * 365 * 86400.0
 
 
 def check(
@@ -71,17 +68,9 @@ def check(
         client=client if platform else state.client(client),
         platform_only=platform,
         provider=state.known_provider(provider),
-        stale_s=None if stale is None else _seconds(stale),
+        stale_s=None if stale is None else moments.seconds("--stale", stale),
     )
     sweeping.run(state, selection, form, junit, concurrency=concurrency, per_host=per_host, timeout_s=timeout)
-
-
-def _seconds(age: str) -> float:
-    number, unit = age[:-1], age[-1:]
-    if unit not in _UNITS or not number.isascii() or not number.isdigit():
-        raise UsageError(f"--stale {age!r} is no age", hint="write 90s, 15m, 24h or 7d")
-    # No integration is that old, and the calendar ends.
-    return min(float(number) * _UNITS[unit], _CENTURY_S)
 
 
 def _named(state: State, refs: list[str], client: str | None, timeout: float | None, form: Format) -> None:

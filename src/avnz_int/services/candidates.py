@@ -1,0 +1,180 @@
+"""The rules that take or drop an integration: the same for `resolve` and for routing, here and nowhere else.
+
+In force is the client's default, else the one with the lowest priority number, else the oldest; after the
+client's own, where the category allows it, the organization's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from avnz_int.db import definitions, keys, resolution, rows
+from avnz_int.model.actor import Actor
+from avnz_int.model.enums import Category, Environment, Mode, Status
+from avnz_int.model.lifecycle import effective
+from avnz_int.model.routing import REASONS, CandidateView, Level, Rule
+
+_OF_STATUS = {
+    Status.INACTIVE.value: Rule.INACTIVE,
+    Status.PENDING.value: Rule.PENDING,
+    Status.ERROR.value: Rule.FAILING,
+}
+_OF_PLATFORM = {
+    Rule.INACTIVE: Rule.PLATFORM_INACTIVE,
+    Rule.FAILING: Rule.PLATFORM_FAILING,
+    Rule.UNVERIFIED: Rule.PLATFORM_UNVERIFIED,
+    Rule.UNREADABLE: Rule.PLATFORM_UNREADABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the candidates of every client are judged by.
+
+    Attributes:
+        definitions: provider -> row of the definition in force.
+        platforms: id -> row of `db.resolution.platform_candidates`, the oldest first.
+        readable: ids of the keys that still have material.
+        of_client: whether somebody asks to whom the organization's own integrations do not exist.
+    """
+
+    category: Category
+    environment: Environment
+    definitions: Mapping[str, rows.Row]
+    platforms: Mapping[str, rows.Row]
+    readable: Collection[str]
+    of_client: bool
+
+    @classmethod
+    def read(
+        cls, connection: Connection, actor: Actor, category: Category, environment: Environment
+    ) -> Surroundings:
+        """From the database, in three statements."""
+        return cls(
+            category,
+            environment,
+            {row["provider"]: row for row in definitions.listing(connection, category=category)},
+            {row["id"]: row for row in resolution.platform_candidates(connection, category)},
+            keys.readable_ids(connection),
+            actor.client_id is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row of `db.resolution` and what became of it; the attributes are those of CandidateView."""
+
+    row: rows.Row
+    level: Level
+    rule: Rule
+    position: int | None
+
+    def view(self, around: Surroundings) -> CandidateView:
+        """For people and scripts."""
+        row, of_client = self.row, self.level is Level.CLIENT
+        used = around.platforms.get(row["platformIntegrationId"] or "") if of_client else None
+        worth = effective(Status(row["status"]), None if used is None else Status(used["status"]))
+        return CandidateView(
+            position=self.position,
+            rule=self.rule,
+            reason=REASONS[self.rule],
+            level=self.level,
+            id=row["id"],
+            provider=row["provider"],
+            name=row["name"],
+            mode=row["mode"] if of_client else None,
+            environment=row["environment"],
+            is_default=row["isDefault"] if of_client else False,
+            priority=row["priority"] if of_client else None,
+            status=row["status"],
+            effective_status=worth.value,
+        )
+
+
+def ordered(own: Iterable[rows.Row], around: Surroundings) -> list[Candidate]:
+    """All candidates of one client: those that can serve in the order to try them, then those dropped.
+
+    Args:
+        own: the client's rows of `db.resolution.client_candidates`.
+        around: what they are judged by.
+    """
+    rows_of_client = sorted(own, key=_place)
+    able = [(row, Level.CLIENT) for row in rows_of_client if refusal(row, around) is None]
+    dropped = [
+        Candidate(row, Level.CLIENT, rule, None)
+        for row in rows_of_client
+        if (rule := refusal(row, around)) is not None
+    ]
+    taken_up = {row["platformIntegrationId"] for row in rows_of_client}
+    for row in around.platforms.values():
+        if row["id"] in taken_up:
+            continue  # it stands there as the client's, in platform mode
+        rule = _organization_refusal(row, around)
+        if around.of_client and rule is not Rule.NOT_TAKEN_UP:
+            continue
+        if rule is None:
+            able.append((row, Level.ORGANIZATION))
+        else:
+            dropped.append(Candidate(row, Level.ORGANIZATION, rule, None))
+    return [*_taken(able), *dropped]
+
+
+def refusal(row: rows.Row, around: Surroundings) -> Rule | None:
+    """The rule that drops a client's integration; None if it can serve."""
+    definition = around.definitions.get(row["provider"])
+    if definition is None or not definition["isClientAllowed"]:
+        return Rule.PLATFORM_ONLY
+    if row["environment"] != around.environment:
+        return Rule.WRONG_ENVIRONMENT
+    if row["status"] != Status.ACTIVE:
+        return _OF_STATUS[row["status"]]
+    if row["mode"] == Mode.PLATFORM:
+        used = around.platforms.get(row["platformIntegrationId"])
+        # Verified is what the platform's is today; the client's column tells of the day it took it up.
+        rule = Rule.INACTIVE if used is None else platform_refusal(used, around)
+        return None if rule is None else _OF_PLATFORM.get(rule, rule)
+    if not row["isVerified"]:
+        return Rule.UNVERIFIED
+    return None if row["credentialsKeyId"] in around.readable else Rule.UNREADABLE
+
+
+def platform_refusal(row: rows.Row, around: Surroundings) -> Rule | None:
+    """The rule that drops an integration of the organization; None if it can serve."""
+    if row["environment"] != around.environment:
+        return Rule.WRONG_ENVIRONMENT
+    if row["lastTestResult"] is None and row["status"] != Status.ERROR:
+        return Rule.UNVERIFIED
+    # An active one whose last test is a failure was only out of reach: a refusal makes it `error`.
+    if row["status"] != Status.ACTIVE:
+        return _OF_STATUS[row["status"]]
+    return None if row["credentialsKeyId"] in around.readable else Rule.UNREADABLE
+
+
+def _organization_refusal(row: rows.Row, around: Surroundings) -> Rule | None:
+    definition = around.definitions.get(row["provider"])
+    offered = definition is not None and definition["isPlatformOffered"]
+    # What costs a fee serves a client that agreed to it: it has an integration in platform mode.
+    if offered or around.category is Category.PAYMENT_GATEWAY:
+        return Rule.NOT_TAKEN_UP if row["isSharedWithClients"] else Rule.NOT_SHARED
+    return platform_refusal(row, around)
+
+
+def _place(row: rows.Row) -> tuple[bool, int, object, str]:
+    return not row["isDefault"], row["priority"], row["createdAt"], row["id"]
+
+
+def taking_rule(row: rows.Row, level: Level) -> Rule:
+    """The rule that takes a row that can serve and is the first."""
+    if level is Level.ORGANIZATION:
+        return Rule.ORGANIZATION
+    return Rule.DEFAULT if row["isDefault"] else Rule.PRIORITY
+
+
+def _taken(able: Sequence[tuple[rows.Row, Level]]) -> list[Candidate]:
+    return [
+        Candidate(row, level, Rule.STANDBY if position > 1 else taking_rule(row, level), position)
+        for position, (row, level) in enumerate(able, start=1)
+    ]

@@ -1,0 +1,157 @@
+"""Which integration is in force for a client or company in a category, and why not another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from avnz_int.db import resolution, rows
+from avnz_int.errors import HiddenError, InvalidInputError, NotFoundError
+from avnz_int.model.actor import Actor
+from avnz_int.model.encode import encode
+from avnz_int.model.enums import Action, Category, Environment
+from avnz_int.model.routing import InForceView, Level, ResolutionView
+from avnz_int.services import access, candidates, layers, refs
+from avnz_int.services.candidates import Candidate, Surroundings
+from avnz_int.services.work import Reading, Work
+
+_ACTION = Action.INTEGRATION_RESOLVE
+
+
+class Resolution:
+    """Resolves categories to integrations for every role; opens no credentials."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def resolve(
+        self,
+        actor: Actor,
+        category: Category,
+        *,
+        client: str | None = None,
+        company: str | None = None,
+        environment: Environment = Environment.PRODUCTION,
+        explain: bool = False,
+    ) -> ResolutionView:
+        """What is in force for a client, or for a company through its client.
+
+        Args:
+            actor: of a client sees what that client may know of.
+            category: what for.
+            client: slug; this or `company`.
+            company: slug.
+            environment: where.
+            explain: with the origin of every setting.
+
+        Raises:
+            NotFoundError: no such tenant that the actor may know of, or nothing is in force; then
+                `details["candidates"]` has each integration and the rule that dropped it.
+        """
+        with self._work.reading(actor, _ACTION) as work:
+            owner = _owner(work, actor, client, company)
+            access.require_user(actor, _ACTION, owner)
+            around = Surroundings.read(work.connection, actor, category, environment)
+            own = resolution.client_candidates(work.connection, category, owner["id"])
+        view = _view(owner["slug"], company, candidates.ordered(own, around), around, explain=explain)
+        if view.in_force is None:
+            raise _nothing(view)
+        return view
+
+    def resolve_all(
+        self,
+        actor: Actor,
+        category: Category,
+        *,
+        environment: Environment = Environment.PRODUCTION,
+        explain: bool = False,
+    ) -> list[ResolutionView]:
+        """The same for every client that the actor may know of, by slug, in a constant number of queries."""
+        with self._work.reading(actor, _ACTION) as work:
+            access.require(actor, _ACTION, *access.USERS)
+            around = Surroundings.read(work.connection, actor, category, environment)
+            clients = resolution.client_slugs(work.connection, actor.client_id)
+            own: dict[str, list[rows.Row]] = {}
+            for row in resolution.client_candidates(work.connection, category, actor.client_id):
+                own.setdefault(row["clientId"], []).append(row)
+        return [
+            _view(
+                client["slug"],
+                None,
+                candidates.ordered(own.get(client["id"], ()), around),
+                around,
+                explain=explain,
+            )
+            for client in clients
+        ]
+
+
+def _owner(work: Reading, actor: Actor, client: str | None, company: str | None) -> rows.Row:
+    """`id` and `slug` of the client that is meant."""
+    if company is None:
+        owner = refs.client_or_own(work.connection, actor, client)
+        if owner is None:
+            raise InvalidInputError("which client?", hint="give --client SLUG or set AVNZ_INT_CLIENT")
+        return owner
+    row = resolution.company(work.connection, company) if refs.findable(company) else None
+    message, hint = f"no company {company!r}", "avnz-int tenant list shows the companies"
+    if row is None:
+        raise NotFoundError(message, hint=hint)
+    if actor.client_id not in {None, row["clientId"]}:
+        raise HiddenError(message, hint=hint)
+    return {"id": row["clientId"], "slug": row["client"]}
+
+
+def _view(
+    client: str, company: str | None, found: Iterable[Candidate], around: Surroundings, *, explain: bool
+) -> ResolutionView:
+    listed = list(found)
+    taken = listed[0] if listed and listed[0].position else None
+    return ResolutionView(
+        client=client,
+        company=company,
+        category=around.category.value,
+        environment=around.environment.value,
+        in_force=None if taken is None else _in_force(taken, around, explain=explain),
+        candidates=[one.view(around) for one in listed],
+    )
+
+
+def _in_force(taken: Candidate, around: Surroundings, *, explain: bool) -> InForceView:
+    row, of_client = taken.row, taken.level is Level.CLIENT
+    settings, origins = layers.settings_of(taken, around)
+    return InForceView(
+        id=row["id"],
+        level=taken.level,
+        rule=taken.rule,
+        provider=row["provider"],
+        name=row["name"],
+        mode=row["mode"] if of_client else None,
+        environment=row["environment"],
+        client_integration_id=row["id"] if of_client else None,
+        platform_integration_id=row["platformIntegrationId"] if of_client else row["id"],
+        merchant_account_id=row["merchantAccountId"],
+        settings=settings,
+        origins=origins if explain else None,
+    )
+
+
+def _nothing(view: ResolutionView) -> NotFoundError:
+    whom = view.client if view.company is None else f"{view.company} (of {view.client})"
+    why = "; ".join(f"{one.provider} {one.name}: {one.reason}" for one in view.candidates)
+    hint = (
+        f"avnz-int client list --client {view.client} shows them; test, enable or take up one of them"
+        if view.candidates
+        else f"avnz-int client add --client {view.client} makes one"
+    )
+    return NotFoundError(
+        f"nothing is in force for {whom} in {view.category} ({view.environment})"
+        + (f": {why}" if why else ""),
+        hint=hint,
+        details={
+            "client": view.client,
+            "company": view.company,
+            "category": view.category,
+            "environment": view.environment,
+            "candidates": encode(view.candidates),
+        },
+    )
