@@ -15,9 +15,9 @@ import pytest
 
 from avnz_int.demo.gateway import PayflowGateway
 from support.canary import (
+    ACCOUNT,
     CANARY,
     FORMS,
-    LOGIN,
     assert_hidden,
     assert_not_stored,
     keeper_of,
@@ -36,7 +36,7 @@ _TESTS = Path(__file__).parents[1]
 @pytest.fixture
 def keeper(on_both: Command) -> Iterator[Command]:
     """Command lines of somebody whose integrations have the canary as their password."""
-    with PayflowGateway({LOGIN: CANARY}) as running:
+    with PayflowGateway({ACCOUNT: CANARY}) as running:
         command = keeper_of(on_both, running)
         own(command)
         shared(command)
