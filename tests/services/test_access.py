@@ -10,8 +10,9 @@ import pytest
 
 from avnz_int.errors import AvnzError, ForbiddenError, NotFoundError, UnknownProviderError
 from avnz_int.model.actor import Actor
-from avnz_int.model.enums import AuditOutcome, Role
+from avnz_int.model.enums import AuditOutcome, Category, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
+from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
 from support.samples import sample
@@ -83,6 +84,16 @@ DEEDS: dict[str, Deed] = {
     "tenant remove": Deed(lambda s, a: s.tenants.remove(a, "new"), _ONLY_ADMIN),
     "merchant list": Deed(lambda s, a: s.merchants.listing(a), _ALL),
     "merchant show platform's": Deed(lambda s, a: s.merchants.show(a, "platform/" + PAYFLOW), _FOREIGN_ALL),
+    "pool list": Deed(lambda s, a: s.pools.listing(a), _ALL),
+    "pool put the organization's": Deed(
+        lambda s, a: s.pools.put(a, "Cards", MemberChanges("platform/" + PAYFLOW)),
+        (ALLOWED, HIDDEN, DENIED, DENIED),
+    ),
+    "resolve all": Deed(lambda s, a: s.resolution.resolve_all(a, Category.PAYMENT_GATEWAY), _ALL),
+    "resolve of a company": Deed(
+        lambda s, a: s.resolution.resolve(a, Category.PAYMENT_GATEWAY, company="shop"), _ALL
+    ),
+    "route the organization's": Deed(lambda s, a: s.routing.route(a, Transaction()), _ALL),
     "key status": Deed(lambda s, a: s.keys.status(a), _READERS),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
@@ -114,6 +125,17 @@ for _client, _read, _write, _every in (
         f"test {_client}": Deed(lambda s, a, r=_ref: s.checks.test(a, r), _write),
         f"merchant list {_client}": Deed(lambda s, a, c=_client: s.merchants.listing(a, client=c), _every),
         f"merchant show {_client}": Deed(lambda s, a, r=_ref: s.merchants.show(a, r), _every),
+        f"resolve {_client}": Deed(
+            lambda s, a, c=_client: s.resolution.resolve(a, Category.PAYMENT_GATEWAY, client=c), _every
+        ),
+        f"route {_client}": Deed(lambda s, a, c=_client: s.routing.route(a, Transaction(), client=c), _every),
+        f"pool list {_client}": Deed(lambda s, a, c=_client: s.pools.listing(a, client=c), _every),
+        f"pool put {_client}": Deed(
+            lambda s, a, c=_client: s.pools.put(a, "Cards", MemberChanges("Main"), client=c), _write
+        ),
+        f"pool remove {_client}": Deed(
+            lambda s, a, c=_client: s.pools.remove(a, "Cards", account="Main", client=c), _write
+        ),
         f"tenant show {_client}": Deed(lambda s, a, c=_client: s.tenants.show(a, c), _every),
     }
 _EXPECTED_ERRORS: dict[str, type[AvnzError]] = {
@@ -186,6 +208,9 @@ def test_every_method_is_covered(services: Services) -> None:
         services.merchants,
         services.tenants,
         services.definitions,
+        services.resolution,
+        services.pools,
+        services.routing,
     ):
         public = {name for name in vars(type(service)) if not name.startswith("_")}
         assert public - covered - {"delete"} == set()
