@@ -98,6 +98,11 @@ def test_all(command: Command) -> None:
         (one["client"], one["inForce"] and one["inForce"]["name"]) for one in said
     ]
     assert said == command("resolve", "--all", *PAYMENTS, "-o", "jsonl").lines
+    assert {None} == {one["candidates"] for one in said}
+    explained = command("resolve", "--all", *PAYMENTS, "--explain", "-o", "json").json
+    assert [["priority", "not_taken_up"], ["priority"], ["not_taken_up"]] == [
+        [candidate["rule"] for candidate in one["candidates"]] for one in explained
+    ]
     table = command("resolve", "--all", *PAYMENTS).stdout.splitlines()
     assert ["client", "acme", "globex", "last"] == [line.split()[0] for line in table]
     assert "nothing in force" in table[-1]
