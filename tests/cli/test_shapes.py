@@ -17,6 +17,8 @@ from support.commands import LOGIN, PRICE, leaves, own, platform, takes_output, 
 
 GOLDEN = Path(__file__).parent / "golden" / "shapes"
 UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
+PAYMENTS = ("--category", "payment_gateway")
+IN_POOL = ("--client", "acme", "--account", "Main", "--transaction-limit", "5000", "--currency", "USD")
 _KINDS = (
     ("time", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
     ("id", r"[a-z][a-z0-9]{23}"),
@@ -93,6 +95,21 @@ def scene(command: Command) -> dict[str, Any]:
     found["keyring-prune"] = told(command, "keyring", "prune", "--yes")
     found["merchant-list"] = told(command, "merchant", "list")
     found["merchant-show"] = told(command, "merchant", "show", "acme/Main")
+    found["resolve"] = told(command, "resolve", "--company", "shop", *PAYMENTS, "--explain")
+    found["resolve-all"] = told(command, "resolve", "--all", *PAYMENTS)
+    found["error-resolve"] = command.fails("resolve", "--client", "globex", *PAYMENTS, exit_code=3)
+    found["merchant-route"] = told(command, "merchant", "route", "--client", "acme")
+    found["merchant-route-simulate"] = told(
+        command, "merchant", "route", "--client", "acme", "--simulate", "--fail", "acme/Main"
+    )
+    found["merchant-pool-add"] = told(command, "merchant", "pool", "add", "Cards", *IN_POOL)
+    found["merchant-pool-list"] = told(command, "merchant", "pool", "list")
+    found["error-route"] = command.fails(
+        "merchant", "route", "--client", "acme", "--amount", "6000", "--currency", "USD", exit_code=3
+    )
+    found["merchant-pool-remove"] = told(
+        command, "merchant", "pool", "remove", "Cards", "--client", "acme", "--yes"
+    )
     found["tenant-list"] = told(command, "tenant", "list")
     found["tenant-show"] = told(command, "tenant", "show", "shop")
     found["tenant-tree"] = told(command, "tenant", "tree")

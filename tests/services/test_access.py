@@ -12,8 +12,9 @@ import pytest
 
 from avnz_int.errors import AvnzError, ForbiddenError, NotFoundError, UnknownProviderError
 from avnz_int.model.actor import Actor
-from avnz_int.model.enums import AuditOutcome, KeyPurpose, Role
+from avnz_int.model.enums import AuditOutcome, Category, KeyPurpose, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform, TestSelection
+from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.secret import Secret
 from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.model.tokens import NewToken
@@ -91,6 +92,16 @@ DEEDS: dict[str, Deed] = {
     "tenant remove": Deed(lambda s, a: s.tenants.remove(a, "new"), _ONLY_ADMIN),
     "merchant list": Deed(lambda s, a: s.merchants.listing(a), _ALL),
     "merchant show platform's": Deed(lambda s, a: s.merchants.show(a, "platform/" + PAYFLOW), _FOREIGN_ALL),
+    "pool list": Deed(lambda s, a: s.pools.listing(a), _ALL),
+    "pool put the organization's": Deed(
+        lambda s, a: s.pools.put(a, "Cards", MemberChanges("platform/" + PAYFLOW)),
+        (ALLOWED, HIDDEN, DENIED, DENIED),
+    ),
+    "resolve all": Deed(lambda s, a: s.resolution.resolve_all(a, Category.PAYMENT_GATEWAY), _ALL),
+    "resolve of a company": Deed(
+        lambda s, a: s.resolution.resolve(a, Category.PAYMENT_GATEWAY, company="shop"), _ALL
+    ),
+    "route the organization's": Deed(lambda s, a: s.routing.route(a, Transaction()), _ALL),
     "key status": Deed(lambda s, a: s.keys.status(a), _READERS),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
@@ -148,6 +159,17 @@ for _client, _read, _write, _every in (
         ),
         f"merchant list {_client}": Deed(lambda s, a, c=_client: s.merchants.listing(a, client=c), _every),
         f"merchant show {_client}": Deed(lambda s, a, r=_ref: s.merchants.show(a, r), _every),
+        f"resolve {_client}": Deed(
+            lambda s, a, c=_client: s.resolution.resolve(a, Category.PAYMENT_GATEWAY, client=c), _every
+        ),
+        f"route {_client}": Deed(lambda s, a, c=_client: s.routing.route(a, Transaction(), client=c), _every),
+        f"pool list {_client}": Deed(lambda s, a, c=_client: s.pools.listing(a, client=c), _every),
+        f"pool put {_client}": Deed(
+            lambda s, a, c=_client: s.pools.put(a, "Cards", MemberChanges("Main"), client=c), _write
+        ),
+        f"pool remove {_client}": Deed(
+            lambda s, a, c=_client: s.pools.remove(a, "Cards", account="Main", client=c), _write
+        ),
         f"tenant show {_client}": Deed(lambda s, a, c=_client: s.tenants.show(a, c), _every),
     }
 # The last one: the keyring that `Services` was opened with is not the one in use then.
