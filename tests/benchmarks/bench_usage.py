@@ -30,7 +30,7 @@ LINES = 1_000_000
 LEAST = 0.40
 MOST_MB = 200
 _FIELDS = ("transactionId", "client", "amount", "currency", "occurredAt", "status")
-_PARSE = '''
+_PARSE = """
 import csv, json, sys, time
 ci, pi, version, client = sys.argv[3:7]
 def rows(path):
@@ -51,10 +51,10 @@ names = ('"clientId", "type", "transactionId", "clientIntegrationId", "platformI
          '"merchantAccountId", "amount", "currency", "occurredAt", "status", "refundOf", "priceVersionId", '
          '"billingMonth", "recordedAt"')
 since = time.perf_counter()
-'''
+"""
 BARE = {
     "sqlite": _PARSE
-    + '''
+    + """
 import sqlite3
 connection = sqlite3.connect(sys.argv[1])
 connection.execute("PRAGMA synchronous = FULL")
@@ -62,18 +62,18 @@ connection.execute("PRAGMA foreign_keys = ON")
 for batch in batches(rows(sys.argv[2])):
     connection.executemany(f'INSERT INTO "UsageRecord" ({names}) VALUES ({", ".join("?" * 14)})', batch)
     connection.commit()
-''',
+""",
     "postgresql": _PARSE
-    + '''
+    + """
 import psycopg
 connection = psycopg.connect(sys.argv[1])
 cursor = connection.cursor()
 for batch in batches(rows(sys.argv[2])):
     cursor.executemany(f'INSERT INTO "UsageRecord" ({names}) VALUES ({", ".join(["%s"] * 14)})', batch)
     connection.commit()
-''',
+""",
     "postgresql, COPY": _PARSE
-    + '''
+    + """
 import psycopg
 connection = psycopg.connect(sys.argv[1])
 cursor = connection.cursor()
@@ -82,7 +82,7 @@ for batch in batches(rows(sys.argv[2])):
         for row in batch:
             copy.write_row(row)
     connection.commit()
-''',
+""",
 }
 
 
