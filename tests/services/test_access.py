@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import AuditOutcome, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.secret import Secret
+from avnz_int.model.usage import UsageFormat
 from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.wiring import Services
 from support.samples import sample
@@ -88,6 +90,14 @@ DEEDS: dict[str, Deed] = {
     "merchant list": Deed(lambda s, a: s.merchants.listing(a), _ALL),
     "merchant show platform's": Deed(lambda s, a: s.merchants.show(a, "platform/" + PAYFLOW), _FOREIGN_ALL),
     "key status": Deed(lambda s, a: s.keys.status(a), _READERS),
+    "usage record": Deed(
+        lambda s, a: s.usage.record(a, io.BytesIO(), UsageFormat.JSONL), (ALLOWED, DENIED, DENIED, ALLOWED)
+    ),
+    "usage show": Deed(lambda s, a: s.usage.listing(a), _OWN_READ),
+    "billing close": Deed(lambda s, a: s.billing.close(a, "2020-01"), _ONLY_ADMIN),
+    "billing show": Deed(lambda s, a: s.billing.listing(a), _OWN_READ),
+    "billing estimate": Deed(lambda s, a: s.billing.estimate(a), _OWN_READ),
+    "billing payouts": Deed(lambda s, a: s.payouts.listing(a), _OWN_READ),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
     "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),
@@ -118,6 +128,11 @@ for _client, _read, _write, _every in (
         f"test {_client}": Deed(lambda s, a, r=_ref: s.checks.test(a, r), _write),
         f"merchant list {_client}": Deed(lambda s, a, c=_client: s.merchants.listing(a, client=c), _every),
         f"merchant show {_client}": Deed(lambda s, a, r=_ref: s.merchants.show(a, r), _every),
+        f"usage show {_client}": Deed(lambda s, a, c=_client: s.usage.listing(a, client=c), _read),
+        f"client usage {_client}": Deed(lambda s, a, r=_ref: s.usage.of_integration(a, r), _read),
+        f"billing show {_client}": Deed(lambda s, a, c=_client: s.billing.listing(a, client=c), _read),
+        f"billing estimate {_client}": Deed(lambda s, a, c=_client: s.billing.estimate(a, client=c), _read),
+        f"billing payouts {_client}": Deed(lambda s, a, c=_client: s.payouts.listing(a, client=c), _read),
         f"tenant show {_client}": Deed(lambda s, a, c=_client: s.tenants.show(a, c), _every),
     }
 _EXPECTED_ERRORS: dict[str, type[AvnzError]] = {
@@ -190,6 +205,9 @@ def test_every_method_is_covered(services: Services) -> None:
         services.merchants,
         services.tenants,
         services.definitions,
+        services.usage,
+        services.billing,
+        services.payouts,
     ):
         public = {name for name in vars(type(service)) if not name.startswith("_")}
         assert public - covered - {"delete"} == set()

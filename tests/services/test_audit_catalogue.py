@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections import Counter
@@ -13,6 +14,7 @@ from avnz_int.errors import ForbiddenError, HiddenError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action
 from avnz_int.model.inputs import Changes
+from avnz_int.model.usage import UsageFormat
 from avnz_int.wiring import Services
 from support.scenes import ADMIN, PAYFLOW, PRICE, SERVICE, SteeredGateway, admin_of, own, platform
 from support.services import make_services
@@ -120,6 +122,13 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     ),
     Action.AUDIT_READ: (REFUSED, lambda s: s.audit.listing(SERVICE)),
     Action.AUDIT_EXPORT: ("the audit trail was exported", lambda s: s.audit.export(ADMIN)),
+    Action.USAGE_RECORD: (
+        "transactions were recorded, up to ten thousand lines of a file",
+        lambda s: s.usage.record(ADMIN, io.BytesIO(b"{}"), UsageFormat.JSONL),
+    ),
+    Action.USAGE_READ: (REFUSED, lambda s: s.usage.listing(SERVICE)),
+    Action.BILLING_CLOSE: ("a month was closed", lambda s: s.billing.close(ADMIN, "2020-01")),
+    Action.BILLING_READ: (REFUSED, lambda s: s.billing.listing(SERVICE)),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.
 

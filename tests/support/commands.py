@@ -33,6 +33,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "client enable": ("acme/Main",),
     "client disable": ("acme/Main",),
     "client delete": ("acme/Main", "--yes"),
+    "client usage": ("acme/Main",),
+    "billing close": ("--month", "2020-01"),
     "test": ("acme/Main",),
     "share": ("paypal_payflow", "--flat-fee", "10"),
     "merchant show": ("acme/Main",),
