@@ -1,4 +1,4 @@
-"""How fast `usage record` takes a million lines, and in how much memory, on both databases and in both formats.
+"""How fast `usage record` takes a million lines, and in how much memory: both databases, both formats.
 
 Against a process that parses the same lines and inserts them into the same table with the bare driver, in
 batches of the same size; it checks nothing but what the driver and the database do.
@@ -17,14 +17,12 @@ from pathlib import Path
 from measure import PROGRAM
 
 from avnz_int import clock
-from avnz_int.model.inputs import NewClient
 from avnz_int.model.enums import Mode
+from avnz_int.model.inputs import NewClient, NewPlatform
 from avnz_int.wiring import Services
 from support.postgres import PostgresServer
-from support.services import execute, prepared
 from support.scenes import ADMIN, PAYFLOW, PRICE
-from avnz_int.model.inputs import NewPlatform
-from support.services import payflow_credentials
+from support.services import execute, payflow_credentials, prepared
 
 LINES = 1_000_000
 LEAST = 0.40

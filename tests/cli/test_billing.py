@@ -20,7 +20,7 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
 
 @pytest.fixture
 def metered(command: Command, hand: Hand) -> Command:
-    """Command lines on the 2nd of February 2028: acme used the platform's gateway since the 11th of January."""
+    """Command lines on 2028-02-02, when acme has used the platform's gateway since 2028-01-11."""
     hand.moment = START
     shared(command)
     hand.moment = JOINED
@@ -31,7 +31,7 @@ def metered(command: Command, hand: Hand) -> Command:
 
 
 def test_close(metered: Command) -> None:
-    """Closing prints the statements, as JSON, a table, or a line of CSV for each line; twice changes nothing."""
+    """Closing prints the statements, in CSV a row for each of their lines; twice changes nothing."""
     closed = metered("billing", "close", "--month", "2028-01", "-o", "json").json
     assert ("2028-01", False, [{"currency": "USD", "statements": 1, "total": 3387}]) == (
         closed["month"],

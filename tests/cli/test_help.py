@@ -85,7 +85,8 @@ def test_contract() -> None:
     platform list; platform show; platform add; platform update; platform enable; platform disable;
     platform delete; client list; client show; client available; client add; client update;
     client set-default; client enable; client disable; client delete; test; share; rotate-key;
-    merchant list; merchant show; audit list; audit verify; whoami"""
+    merchant list; merchant show; audit list; audit verify; whoami; client usage; usage record; usage show;
+    billing close; billing show; billing payouts"""
 
     assert set() == {" ".join(name.split()) for name in expected.split(";")} - set(leaves())
 

@@ -8,8 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from avnz_int import clock
 from support.cli import Command
 from support.commands import PRICE, own, platform, using
+from support.metering import as_file, line
 
 GOLDEN = Path(__file__).parent / "golden" / "shapes"
 UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
@@ -62,6 +64,15 @@ def scene(command: Command) -> dict[str, Any]:
     found["client-add"] = own(command, "Main", "--default")
     found["client-add-platform"] = using(command)
     found["share-list"] = told(command, "share", "--list")
+    now = clock.rfc3339(clock.now())
+    usage = as_file([line("T-1", integration="Ours", occurredAt=now), line("T-2", 0.5)])
+    found["usage-record"] = command("usage", "record", "-o", "json", stdin=usage, exit_code=2).json
+    found["usage-show"] = told(command, "usage", "show")
+    found["client-usage"] = told(command, "client", "usage", "acme/Ours")
+    found["billing-estimate"] = told(command, "billing", "show", "--estimate")
+    found["billing-close"] = told(command, "billing", "close", "--month", "2020-01")
+    found["billing-show"] = told(command, "billing", "show")
+    found["billing-payouts"] = told(command, "billing", "payouts", "--from", now[:10], "--to", now[:10])
     for group, ref in (("platform", "paypal_payflow"), ("client", "acme/Main")):
         found[f"{group}-list"] = told(command, group, "list")
         found[f"{group}-show"] = told(command, group, "show", ref)

@@ -14,8 +14,8 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import AuditOutcome, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.secret import Secret
-from avnz_int.model.usage import UsageFormat
 from avnz_int.model.simulation import Month, OwnFees
+from avnz_int.model.usage import UsageFormat
 from avnz_int.wiring import Services
 from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform

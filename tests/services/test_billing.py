@@ -27,7 +27,7 @@ def scene(services: Services, hand: Hand) -> Services:
 
 
 def test_minimum(scene: Services, hand: Hand) -> None:
-    """A client without usage owes the minimum of its active days: 21 of January's 31, then all of February."""
+    """A client without usage owes the minimum of its active days: 21 in January, then all of February."""
     (january,) = close(scene, hand, "2028-01")
     assert [("minimum", "2028-01", 3387)] == amounts(january)
     (february,) = close(scene, hand, "2028-02")
@@ -98,7 +98,7 @@ def test_settings_stay(scene: Services, hand: Hand) -> None:
 
 
 def test_active_days(scene: Services, hand: Hand) -> None:
-    """Days without activity cost no minimum; a day with any counts once, in UTC, by whatever integration."""
+    """Days without activity cost no minimum; a day with any counts once, whatever integration it is of."""
     hand.set(2028, 1, 20, 23, 59)
     scene.clients.disable(ADMIN, "acme/Ours")
     hand.set(2028, 1, 25, 0, 0)
@@ -116,7 +116,7 @@ def test_active_days(scene: Services, hand: Hand) -> None:
 
 
 def test_currencies(scene: Services, hand: Hand) -> None:
-    """Currencies have statements of their own; the primary one's minimum is owed always, others' with usage."""
+    """Currencies have statements of their own; only the primary one's minimum is owed without usage."""
     scene.sharing.share(ADMIN, PAYFLOW, Pricing.of("1", 0, 3100, "EUR"), effective=JOINED)
     scene.sharing.share(ADMIN, PAYFLOW, Pricing.of("1", 0, 3100, "JPY"), effective=JOINED)
     record(scene, line("a", 10_000, currency="EUR"), line("b", 10_000, currency="JPY", status="declined"))
@@ -136,7 +136,7 @@ def test_own_price(scene: Services, hand: Hand) -> None:
 
 
 def test_late(scene: Services, hand: Hand) -> None:
-    """Usage of a closed month is a line of the next statement that names its month; the minimum is used up first."""
+    """Usage of a closed month is a line of the next statement; first it uses up what was paid as minimum."""
     record(scene, line("a", 100_000))
     assert 3387 == close(scene, hand, "2028-01")[0].total
     record(scene, line("late", 400_000, day="2028-01-31"))
@@ -270,7 +270,7 @@ def test_estimate_of_two_open_months(scene: Services, hand: Hand) -> None:
 
 
 def test_shown(scene: Services, hand: Hand) -> None:
-    """A statement is found by its id or the beginning of it; a client sees its own, and not that others are."""
+    """A statement is found by its id or the beginning of it; a client sees none but its own."""
     using(scene, client="globex")
     acme, globex = close(scene, hand, "2028-01")
     assert acme == scene.billing.show(ADMIN, str(acme.id)) == scene.billing.show(AUDITOR, str(acme.id)[:8])

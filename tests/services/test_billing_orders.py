@@ -1,4 +1,4 @@
-"""Bills do not depend on the order in which usage comes: against a plain reckoning of the same transactions."""
+"""Bills do not depend on the order in which usage comes: against a plain reckoning of the same."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def scene(services: Services, hand: Hand) -> Services:
 
 
 def test_week(scene: Services) -> None:
-    """A week's payout is its charges less its refunds and voids, beside the fees; declined ones are nothing."""
+    """A payout is a week's charges less refunds and voids, beside the fees; declined ones are nothing."""
     record(
         scene,
         *(line("a", 10_000, "2028-01-25"), line("b", 20_000, "2028-01-30"), line("c", 5, status="declined")),

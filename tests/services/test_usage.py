@@ -147,7 +147,7 @@ def test_changes_between_batches(scene: Services, monkeypatch: pytest.MonkeyPatc
     seen: list[str] = []
 
     class Pipe(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
+        def read(self, _size: int | None = -1, /) -> bytes:
             block = self.readline()
             if b"T-2" in block:
                 scene.sharing.share(ADMIN, PAYFLOW, other, client="acme")
@@ -168,7 +168,7 @@ def test_no_end_of_a_file(scene: Services) -> None:
 
 
 def test_whose(scene: Services) -> None:
-    """A line without an integration counts for the client's default gateway, else the only platform-mode one."""
+    """Without an integration a line counts for the client's default gateway, else the only platform's."""
     ours = scene.clients.find(ADMIN, "acme/Ours").id
     mine = own(scene, "Main", test=False, environment=Environment.SANDBOX).id
     record(scene, line("by client"), line("by name", integration="Main"), line("by id", integration=mine))
@@ -315,7 +315,7 @@ def test_cache(scene: Services, hand: Hand) -> None:
 
 
 def test_deleted_integration(scene: Services) -> None:
-    """Usage outlives its integration, and usage of before its end can still be recorded, by its account too."""
+    """Usage outlives its integration, and more of it can be recorded, by the closed account too."""
     ours = scene.clients.find(ADMIN, "acme/Ours").id
     closed = account(scene, ours).id
     record(scene, line("T-1"))

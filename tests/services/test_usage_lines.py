@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from avnz_int.services import usage_stream
 from avnz_int.services.usage_lines import FIELDS, MOST_AMOUNT, LineParser
 from support.metering import line
 
+EARLY, LATE = datetime(2000, 1, 2), datetime(2100, 1, 1)  # noqa: DTZ001  # zones are drawn
 PLAIN = line("T-1", 1250)
 ENTRY = Entry(
     7, (None, "acme", None), "charge", "T-1", 1250, "USD", "2028-01-15T12:00:00.000Z", "approved", None
@@ -92,7 +94,10 @@ def test_unknown_names() -> None:
         ({"transactionId": value}, "invalid_field")
         for value in ("", " x", "x ", "a\0b", "a\nb", "x" * 256, True, 1.5)
     ]
-    + [({"currency": value}, "invalid_field") for value in ("USX", "", "US", 840, "ＵＳＤ", ["USD"])]
+    + [
+        ({"currency": value}, "invalid_field")
+        for value in ("USX", "", "US", 840, "\uff35\uff33\uff24", ["USD"])
+    ]
     + [({"status": value}, "invalid_field") for value in ("ok", "", 1, ["approved"], "Approved")]
     + [({"type": value}, "invalid_field") for value in ("sale", "", 1, ["charge"])]
     + [
@@ -112,7 +117,7 @@ def test_unknown_names() -> None:
                 "2028-01-15T12:00:60Z",
                 "2028-01-15X12:00:00Z",
                 "2028-01-15T12:00:00+99:00",
-                "９０２８-01-15T12:00:00Z",
+                "\uff19\uff10\uff12\uff18-01-15T12:00:00Z",
             ),
         )
     ]
@@ -154,7 +159,7 @@ def test_bytes() -> None:
 
 
 def test_kinds() -> None:
-    """`refundOf` alone makes a refund; a refund without it is of the charge with its own id; voids need no amount."""
+    """`refundOf` alone makes a refund; without it one is of the charge of its own id."""
     of = parsed({**line("R-1", 5), "refundOf": "T-1", "status": None} | {"status": "declined"})
     assert of is not None
     assert ("refund", "T-1", "declined") == (of.type, of.refund_of, of.status)
@@ -177,7 +182,7 @@ def test_numbers_as_ids() -> None:
 
 
 @given(
-    moment=st.datetimes(datetime(2000, 1, 2), datetime(2100, 1, 1), timezones=st.timezones()),
+    moment=st.datetimes(EARLY, LATE, timezones=st.timezones()),
     form=st.sampled_from(["seconds", "milliseconds", "microseconds"]),
 )
 def test_times(moment: datetime, form: str) -> None:
@@ -199,10 +204,8 @@ def test_times(moment: datetime, form: str) -> None:
 def test_any_json(value: Any) -> None:
     """Whatever JSON a line holds, it is read or refused: nothing else happens."""
     for form in UsageFormat:
-        try:
+        with suppress(LineRefusedError, InvalidInputError):
             LineParser(form).parse(7, json.dumps(value).encode())
-        except (LineRefusedError, InvalidInputError):
-            pass
 
 
 @given(line_of=st.binary(max_size=200))
@@ -212,10 +215,8 @@ def test_any_bytes(line_of: bytes) -> None:
         parser = LineParser(form)
         if form is UsageFormat.CSV:
             parser.parse(1, ",".join(FIELDS).encode())
-        try:
+        with suppress(LineRefusedError):
             parser.parse(7, line_of)
-        except LineRefusedError:
-            pass
 
 
 def test_csv() -> None:
@@ -231,7 +232,9 @@ def test_csv() -> None:
     assert ("refund", "T-1", 5) == (found[1].type, found[1].refund_of, found[1].amount)
 
 
-@pytest.mark.parametrize("row", ["10.5", "1e3", "-5", "+5", "１２", "9" * 30, " 5", "x", "0x10", "1_000"])
+@pytest.mark.parametrize(
+    "row", ["10.5", "1e3", "-5", "+5", "\uff11\uff12", "9" * 30, " 5", "x", "0x10", "1_000"]
+)
 def test_csv_amounts(row: str) -> None:
     """An amount in CSV is digits and nothing else."""
     with pytest.raises(LineRefusedError) as caught:

@@ -14,7 +14,7 @@ from avnz_int import clock
 from avnz_int.model.statements import StatementView
 from avnz_int.model.usage import RecordReport, UsageFormat
 from avnz_int.wiring import Services
-from support.scenes import ADMIN, PAYFLOW, PRICE, platform, using
+from support.scenes import ADMIN, platform, using
 
 START = datetime(2028, 1, 1, tzinfo=UTC)
 """When the platform's integration is shared in `metered`; 2028 is a leap year."""
@@ -30,11 +30,12 @@ class Hand:
         monkeypatch.setattr(clock, "now", self)
 
     def __call__(self) -> datetime:
+        """The time, a millisecond after the last."""
         self.moment += timedelta(milliseconds=1)
         return self.moment
 
     def set(self, *day: int) -> None:
-        """Year, month, day, hour and so on."""
+        """Put it to a time in UTC: year, month, day, hour and so on."""
         self.moment = datetime(*day, tzinfo=UTC)  # type: ignore[misc,arg-type]  # as given
 
 
