@@ -239,9 +239,6 @@ CASES = {
     "price of a time without offset": Case(
         ("share", "paypal_payflow", *PRICE, "--effective", "2026-02-03T10:00:00"), 2, "usage", ("RFC 3339",)
     ),
-    "price for nobody": Case(
-        ("share", "paypal_payflow", *PRICE, "--for", "nobody"), 3, "not_found", ("nobody", "tenant list")
-    ),
     "list with a REF": Case(("share", "paypal_payflow", "--list"), 2, "usage", ("--list",)),
     "two rotations": Case(("rotate-key", "--new-key", "--resume"), 2, "usage", ("exclude",)),
     "purpose": Case(("rotate-key", "--purpose", "audit", "--resume"), 2, "usage", ("--purpose",)),

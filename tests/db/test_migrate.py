@@ -281,10 +281,11 @@ def test_what_is_shared_keeps_its_price(empty_database_url: str, opened: Opener)
                 "credentialSchema", "requiredCompliance", "createdAt", "updatedAt")
                 VALUES ('{provider}', 'payment_gateway', '{provider}', 'P', '', '{{}}',
                 {"'[]'" if database.is_sqlite else "'{}'"}, '{made}', '{made}')""",
-            f"""INSERT INTO "PlatformIntegration" (id, "organizationId", provider, category, name, credentials,
-                "credentialsKeyId", "credentialsUpdatedAt", "isSharedWithClients", "clientPricing", {names_of})
-                VALUES ('of {provider}', 'o', '{provider}', 'payment_gateway', 'Ours', '{{"protected":""}}', 'k',
-                '{made}', {shared}, {price}, {stamps})""",
+            f"""INSERT INTO "PlatformIntegration" (id, "organizationId", provider, category, name,
+                credentials, "credentialsKeyId", "credentialsUpdatedAt", "isSharedWithClients",
+                "clientPricing", {names_of})
+                VALUES ('of {provider}', 'o', '{provider}', 'payment_gateway', 'Ours',
+                '{{"protected":""}}', 'k', '{made}', {shared}, {price}, {stamps})""",
         )
     for name, status in (("used", "active"), ("unused", "inactive")):
         execute(

@@ -53,6 +53,10 @@ class PriceBook:
         for row in sorted(versions, key=lambda one: (one["effectiveAt"], one["id"])):
             key = (row["platformIntegrationId"], row["clientId"], row["currency"])
             self._rows.setdefault(key, []).append(row)
+        # Asked for each of many clients: to walk over all keys each time would be quadratic.
+        self._currencies: dict[tuple[str, str | None], set[str]] = {}
+        for integration, owner, code in self._rows:
+            self._currencies.setdefault((integration, owner), set()).add(code)
         self._times = {key: [row["effectiveAt"] for row in found] for key, found in self._rows.items()}
 
     @classmethod
@@ -143,10 +147,8 @@ class PriceBook:
 
     def currencies(self, platform_integration_id: str, client_id: str | None = None) -> list[str]:
         """The currencies that have a price for all or, if one is given, for this client; now or some day."""
-        owners = {client_id, None}
-        return sorted(
-            {key[2] for key in self._rows if key[0] == platform_integration_id and key[1] in owners}
-        )
+        found = self._currencies.get((platform_integration_id, client_id), set())
+        return sorted(found | self._currencies.get((platform_integration_id, None), set()))
 
     def of(self, platform_integration_id: str) -> list[rows.Row]:
         """Every version of a platform integration: those for all first, then by client, currency and time."""
