@@ -7,6 +7,9 @@
 | client integrations: change, test | yes | yes | no | no |
 | client integrations: read | yes | yes | yes, credentials hidden | no |
 | audit trail: read, export | yes | no | yes | no |
+| usage: record | yes | no | no | yes (of one client: its own) |
+| usage, bills, payouts: read | yes | yes | yes | no |
+| months: close | yes | no | no | no |
 """
 
 from __future__ import annotations
