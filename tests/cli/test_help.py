@@ -87,7 +87,8 @@ def test_contract() -> None:
     client set-default; client enable; client disable; client delete; test; share; rotate-key;
     merchant list; merchant show; merchant pool list;
     merchant pool add; merchant pool remove; merchant route; resolve; audit list; audit verify; whoami;
-    token create; token list; token revoke"""
+    token create; token list; token revoke; client usage;
+    usage record; usage show; billing close; billing show; billing payouts"""
 
     assert set() == {" ".join(name.split()) for name in expected.split(";")} - set(leaves())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.secret import Secret
 from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.model.tokens import NewToken
+from avnz_int.model.usage import UsageFormat
 from avnz_int.wiring import Services
 from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform, replaced
@@ -103,6 +105,14 @@ DEEDS: dict[str, Deed] = {
     ),
     "route the organization's": Deed(lambda s, a: s.routing.route(a, Transaction()), _ALL),
     "key status": Deed(lambda s, a: s.keys.status(a), _READERS),
+    "usage record": Deed(
+        lambda s, a: s.usage.record(a, io.BytesIO(), UsageFormat.JSONL), (ALLOWED, DENIED, DENIED, ALLOWED)
+    ),
+    "usage show": Deed(lambda s, a: s.usage.listing(a), _OWN_READ),
+    "billing close": Deed(lambda s, a: s.billing.close(a, "2020-01"), _ONLY_ADMIN),
+    "billing list": Deed(lambda s, a: s.billing.listing(a), _OWN_READ),
+    "billing estimate": Deed(lambda s, a: s.billing.estimate(a), _OWN_READ),
+    "billing payouts": Deed(lambda s, a: s.payouts.listing(a), _OWN_READ),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
     "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),
@@ -170,6 +180,11 @@ for _client, _read, _write, _every in (
         f"pool remove {_client}": Deed(
             lambda s, a, c=_client: s.pools.remove(a, "Cards", account="Main", client=c), _write
         ),
+        f"usage show {_client}": Deed(lambda s, a, c=_client: s.usage.listing(a, client=c), _read),
+        f"client usage {_client}": Deed(lambda s, a, r=_ref: s.usage.of_integration(a, r), _read),
+        f"billing list {_client}": Deed(lambda s, a, c=_client: s.billing.listing(a, client=c), _read),
+        f"billing estimate {_client}": Deed(lambda s, a, c=_client: s.billing.estimate(a, client=c), _read),
+        f"billing payouts {_client}": Deed(lambda s, a, c=_client: s.payouts.listing(a, client=c), _read),
         f"tenant show {_client}": Deed(lambda s, a, c=_client: s.tenants.show(a, c), _every),
     }
 # The last one: the keyring that `Services` was opened with is not the one in use then.
@@ -239,6 +254,7 @@ def _denials(services: Services, actor: Actor) -> int:
 
 _ELSEWHERE = {
     ("platform", "delete"): "test_platform_delete: what others use is not deleted, whoever asks",
+    ("billing", "show"): "test_billing.py::test_roles: there is nothing to show before a month is closed",
     ("sweep", "open_batch"): "test_sweep_of_others: it takes what `choose` gave",
     ("sweep", "record_batch"): "it takes what `open_batch` gave",
     ("sweep", "run"): "it takes what `choose` gave, and is these two",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ from avnz_int.model.enums import Action, Category, KeyPurpose, Role
 from avnz_int.model.inputs import Changes
 from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.tokens import NewToken
+from avnz_int.model.usage import UsageFormat
 from avnz_int.wiring import Services
 from support.scenes import (
     ADMIN,
@@ -184,6 +186,13 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         "another client's pools were asked for",
         lambda s: s.pools.listing(_stranger(s), client="globex"),
     ),
+    Action.USAGE_RECORD: (
+        "transactions were recorded, up to ten thousand lines of a file",
+        lambda s: s.usage.record(ADMIN, io.BytesIO(b"{}"), UsageFormat.JSONL),
+    ),
+    Action.USAGE_READ: (REFUSED, lambda s: s.usage.listing(SERVICE)),
+    Action.BILLING_CLOSE: ("a month was closed", lambda s: s.billing.close(ADMIN, "2020-01")),
+    Action.BILLING_READ: (REFUSED, lambda s: s.billing.listing(SERVICE)),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.
 

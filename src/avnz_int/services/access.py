@@ -10,6 +10,9 @@
 | audit trail: read, export | yes | no | yes | no |
 | access tokens: make, revoke | yes | no | no | no |
 | access tokens: list | yes | no | yes | no |
+| usage: record | yes | no | no | yes (of one client: its own) |
+| usage, bills, payouts: read | yes | yes | yes | no |
+| months: close | yes | no | no | no |
 """
 
 from __future__ import annotations

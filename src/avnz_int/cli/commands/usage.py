@@ -120,8 +120,8 @@ def _opened(file: str) -> Iterator[BinaryIO]:
             raise UsageError(
                 "usage is read from standard input, which is a terminal", hint="pipe it in, or name a FILE"
             )
-        stream = sys.stdin.buffer
-        yield stream if hasattr(stream, "peek") else io.BufferedReader(stream)  # type: ignore[arg-type]
+        stream: Any = sys.stdin.buffer
+        yield stream if hasattr(stream, "peek") else io.BufferedReader(stream)
         return
     try:
         opened = Path(file).open("rb")  # noqa: SIM115  # closed below; a failing read is told by another name
