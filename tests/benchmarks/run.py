@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bench_audit
 import bench_list
+import bench_resolve
 import bench_seal
 import bench_startup
 import bench_sweep
@@ -11,7 +12,7 @@ import bench_sweep
 
 def main() -> None:
     """Print a table for each."""
-    for benchmark in (bench_startup, bench_list, bench_seal, bench_sweep, bench_audit):
+    for benchmark in (bench_startup, bench_list, bench_resolve, bench_seal, bench_sweep, bench_audit):
         benchmark.main()
 
 

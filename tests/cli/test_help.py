@@ -85,8 +85,9 @@ def test_contract() -> None:
     platform list; platform show; platform add; platform update; platform enable; platform disable;
     platform delete; client list; client show; client available; client add; client update;
     client set-default; client enable; client disable; client delete; test; share; rotate-key;
-    merchant list; merchant show; audit list; audit verify; whoami; token create; token list;
-    token revoke"""
+    merchant list; merchant show; merchant pool list;
+    merchant pool add; merchant pool remove; merchant route; resolve; audit list; audit verify; whoami;
+    token create; token list; token revoke"""
 
     assert set() == {" ".join(name.split()) for name in expected.split(";")} - set(leaves())
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from avnz_int.errors import ForbiddenError, HiddenError, UnauthenticatedError
 from avnz_int.model.actor import Actor
-from avnz_int.model.enums import Action, KeyPurpose, Role
+from avnz_int.model.enums import Action, Category, KeyPurpose, Role
 from avnz_int.model.inputs import Changes
+from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.tokens import NewToken
 from avnz_int.wiring import Services
 from support.scenes import (
@@ -37,6 +38,13 @@ REFUSED = "reading it was refused"
 
 def _stranger(services: Services) -> Actor:
     return admin_of(services, "acme")
+
+
+def _pool(services: Services) -> object:
+    if not services.clients.listing(ADMIN):
+        own(services, "Card")
+    changes = MemberChanges("Card", weight=len(services.audit.listing(ADMIN)))
+    return services.pools.put(ADMIN, "Cards", changes, client="acme")
 
 
 CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
@@ -155,8 +163,26 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     Action.TOKEN_READ: (REFUSED, lambda s: s.tokens.listing(SERVICE)),
     Action.TOKEN_REVOKE: ("an access token was revoked", lambda s: s.tokens.revoke(ADMIN, "new")),
     Action.TOKEN_USE: (
-        "a token was refused, or none was there where one is needed; `cause` says why, the role is `none`",
+        "a token was refused, or missing where one is needed; `cause` says why; the role is `none`",
         lambda s: s.tokens.identify("avnzint_none", "os:stranger"),
+    ),
+    Action.INTEGRATION_RESOLVE: (
+        "what is in force for another client was asked for",
+        lambda s: s.resolution.resolve(_stranger(s), Category.PAYMENT_GATEWAY, client="globex"),
+    ),
+    Action.MERCHANT_ROUTE: (
+        "another client's transactions were to be routed",
+        lambda s: s.routing.route(_stranger(s), Transaction(), client="globex"),
+    ),
+    Action.POOL_CREATE: ("a pool of merchant accounts was made", _pool),
+    Action.POOL_UPDATE: ("an account was put into a pool, changed in it or taken out", _pool),
+    Action.POOL_REMOVE: (
+        "a pool of merchant accounts was removed",
+        lambda s: s.pools.remove(ADMIN, "Cards", client="acme"),
+    ),
+    Action.POOL_READ: (
+        "another client's pools were asked for",
+        lambda s: s.pools.listing(_stranger(s), client="globex"),
     ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.

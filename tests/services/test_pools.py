@@ -133,6 +133,9 @@ def test_the_organizations(services: Services) -> None:
             put(services, ref, "Mixed", client=client)
     with pytest.raises(ForbiddenError):
         services.pools.put(SERVICE, "Ours", MemberChanges("nmi"))
+    for actor, error in ((AUDITOR, ForbiddenError), (admin_of(services, "acme"), NotFoundError)):
+        with pytest.raises(error):
+            services.pools.remove(actor, "Ours")
 
 
 def test_same_name(services: Services) -> None:

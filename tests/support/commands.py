@@ -19,6 +19,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "tenant rename": ("acme", "--name", "Other"),
     "tenant remove": ("acme", "--yes"),
     "definitions show": ("okta",),
+    "definitions schema": ("error",),
     "platform show": ("paypal_payflow",),
     "platform add": ("paypal_payflow", *LOGIN),
     "platform update": ("paypal_payflow", "--description", "Ours"),

@@ -8,6 +8,8 @@
 | client integrations: read | yes | yes | yes, credentials hidden | no |
 | resolve, route, read accounts and pools | yes | yes | yes | yes |
 | audit trail: read, export | yes | no | yes | no |
+| access tokens: make, revoke | yes | no | no | no |
+| access tokens: list | yes | no | yes | no |
 """
 
 from __future__ import annotations
@@ -63,3 +65,15 @@ def require_user(actor: Actor, action: Action, client: Mapping[str, Any]) -> Non
     if actor.client_id not in {None, client["id"]}:
         raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
     require(actor, action, *USERS)
+
+
+def require_tester(actor: Actor, client_id: str | None, slug: str | None) -> None:
+    """Nothing, if the actor may test what is this client's, or (None) the organization's own.
+
+    Raises:
+        HiddenError, ForbiddenError: as `require_client`, `require_admin`.
+    """
+    if client_id is None:
+        require_admin(actor, Action.PLATFORM_TEST)
+    else:
+        require_client(actor, Action.CLIENT_TEST, {"id": client_id, "slug": slug})

@@ -95,6 +95,23 @@ def seed(
         )
 
 
+@app.command("schema")
+def schema_(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A command's words joined by -, as client-list; or error.")
+    ],
+    form: Output = Format.TABLE,
+) -> None:
+    """Print the JSON Schema of what a command prints with -o json; needs no database."""
+    import json
+
+    from avnz_int.cli import shapes
+
+    found = shapes.schema(name)
+    output.emit(state_of(ctx), form, found, lambda one: typer.echo(json.dumps(one, indent=2)))
+
+
 @app.command()
 def validate(
     ctx: typer.Context,
