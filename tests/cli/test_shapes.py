@@ -170,6 +170,7 @@ def test_schemas(command: Command) -> None:
     variants |= {"definitions-check": "definitions-seed", "share-list": "share", "share-off": "share"}
     variants |= {"share-simulate": "share", "test-several": "test", "rotate-key-status": "rotate-key"}
     variants |= {"resolve-all": "resolve", "billing-estimate": "billing-show"}
+    variants |= {"merchant-route-simulate": "merchant-route"}
     made = schemas()
     wrong = {}
     for name, value in scene(command).items():

@@ -44,6 +44,10 @@ def test_made_with_the_first(services: Services) -> None:
         *(member.transaction_limit, member.monthly_limit, member.limit_currency, member.currencies),
     )
     assert "sandbox" == put(services, "b", "Trial").environment
+    assert "production" == put(services, "a", "Given", environment=Environment.PRODUCTION).environment
+    with pytest.raises(InvalidInputError, match="of sandbox"):
+        put(services, "b", "Wrong", environment=Environment.PRODUCTION)
+    assert ["Cards", "Given", "Trial"] == [one.name for one in services.pools.listing(ADMIN)]
 
 
 def test_refs(services: Services) -> None:
