@@ -8,11 +8,13 @@ import bench_resolve
 import bench_seal
 import bench_startup
 import bench_sweep
+import bench_usage
 
 
 def main() -> None:
     """Print a table for each."""
     for benchmark in (bench_startup, bench_list, bench_resolve, bench_seal, bench_sweep, bench_audit):
+    for benchmark in (bench_startup, bench_list, bench_seal, bench_sweep, bench_audit, bench_usage):
         benchmark.main()
 
 
