@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Field",
+    "Kept",
     "Tested",
     "Violation",
     "coerce",
@@ -82,6 +83,21 @@ class Tested:
     permission: str
 
 
+class Kept(dict[str, Any]):
+    """A schema with its validator, for judging many values: finding the validator costs what judging does.
+
+    It must not be changed once something was judged by it.
+    """
+
+    validator: Validator | None = None
+
+    def kept_validator(self) -> Validator:
+        """The validator, found once."""
+        if self.validator is None:
+            self.validator = _validator(json.dumps(self, sort_keys=True))
+        return self.validator
+
+
 def violations(schema: Schema | None, value: Any) -> list[Violation]:
     """All rules of the schema that `value` breaks, in the order of its properties; None allows no field."""
     schema = _NO_FIELDS if schema is None else schema
@@ -91,9 +107,14 @@ def violations(schema: Schema | None, value: Any) -> list[Violation]:
     if any(v.rule == "depth" for v in found):
         # jsonschema would run out of stack.
         return list(found)
-    validator = _validator(json.dumps(schema, sort_keys=True))
+    if isinstance(schema, Kept):
+        validator = schema.kept_validator()
+    else:
+        validator = _validator(json.dumps(schema, sort_keys=True))
     for error in validator.iter_errors(value):
         found |= dict.fromkeys(explain(schema, error))
+    if not found:
+        return []
     place = {name: i for i, name in enumerate(schema["properties"])}
     # What is empty or of another type is told so once, not also that it does not match.
     told = {

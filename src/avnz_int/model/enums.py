@@ -227,3 +227,5 @@ class Action(StrEnum):
     KEYRING_PRUNE = "keyring:prune"
     AUDIT_READ = "audit:read"
     AUDIT_EXPORT = "audit:export"
+    BULK_EXPORT = "bulk:export"
+    BULK_IMPORT = "bulk:import"

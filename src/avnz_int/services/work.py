@@ -121,8 +121,24 @@ class Writing(Reading):
         self._sequence += 1
         self._mac = event["mac"]
 
+    @contextlib.contextmanager
+    def within(self, action: Action, target: Target | None = None) -> Iterator[Writing]:
+        """This transaction as that of another deed; an error undoes that deed alone, with its events."""
+        before = (self._action, self.target)
+        sequence, mac, count = self._sequence, self._mac, len(self._events)
+        self._action, self.target = action, target
+        try:
+            with self.connection.begin_nested():
+                yield self
+        except BaseException:
+            self._sequence, self._mac = sequence, mac
+            del self._events[count:]
+            raise
+        finally:
+            self._action, self.target = before
+
     def finish(self) -> None:
-        """Write the recorded events; called at the transaction's end, before it is committed."""
+        """Write the recorded events: before the commit, and between the parts of a long transaction."""
         if self._events:
             rows.add_all(self.connection, audit.EVENT, self._events)
             audit.move_head(self.connection, self._chain, self._sequence, self._mac)
