@@ -28,11 +28,11 @@ class Claims:
     ) -> None:
         self._connection.close()
 
-    def claim(self, line: int, *name: str) -> int | None:
-        """None where nobody claimed it before, else the line that did."""
+    def holder(self, line: int, *name: str) -> int:
+        """The line that claimed it first: this one, where nobody did before."""
         digest = blake2b(repr(name).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         statement = "INSERT INTO claim VALUES (?, ?) ON CONFLICT DO NOTHING"
         if self._connection.execute(statement, (digest, line)).rowcount:
-            return None
+            return line
         found = self._connection.execute("SELECT line FROM claim WHERE digest = ?", (digest,)).fetchone()
         return int(found[0])

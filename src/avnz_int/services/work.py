@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from avnz_int import clock
-from avnz_int.db import audit, keys, rows, tenants
+from avnz_int.db import audit, bulk, keys, rows, tenants
 from avnz_int.db.engine import Database
 from avnz_int.errors import (
     AuditBrokenError,
@@ -34,6 +34,8 @@ from avnz_int.services.vault import Vault
 
 _DENIALS = (ForbiddenError, HiddenError, HiddenProviderError)
 _FAILURES = (SealBrokenError, KeyMissingError)
+_MANY = 20
+"""Events from which on they are written as a bulk is."""
 
 
 class Reading:
@@ -140,7 +142,8 @@ class Writing(Reading):
     def finish(self) -> None:
         """Write the recorded events: before the commit, and between the parts of a long transaction."""
         if self._events:
-            rows.add_all(self.connection, audit.EVENT, self._events)
+            many = len(self._events) >= _MANY
+            (bulk.insert if many else rows.add_all)(self.connection, audit.EVENT, self._events)
             audit.move_head(self.connection, self._chain, self._sequence, self._mac)
             self._events = []
 
