@@ -211,8 +211,6 @@ class Services:
     def audit(self) -> AuditTrail:
         """The audit trail."""
         from avnz_int.services.audit import AuditTrail
-    from avnz_int.services.bulk_export import BulkExport
-    from avnz_int.services.bulk_import import BulkImport
 
         return AuditTrail(self._work)
 

@@ -53,6 +53,10 @@ class Lock(Protocol):
     def mode(self) -> str:
         """`passphrase` or `recipient`, for audit events."""
 
+    @property
+    def recipient(self) -> str | None:
+        """Whose key, by its thumbprint."""
+
     def wrap(self, key: Secret[bytes]) -> tuple[dict[str, Any], bytes]:
         """The members of the protected header that say how, and the encrypted key."""
 
@@ -73,6 +77,7 @@ class Passphrase:
     """Locks and opens by a passphrase; one of fewer than 12 characters locks nothing."""
 
     mode = "passphrase"
+    recipient = None
 
     def __init__(self, passphrase: Secret[str]) -> None:
         self._passphrase = passphrase
@@ -118,15 +123,15 @@ class Recipient:
 
     def __init__(self, key: PublicKey) -> None:
         self._key = key
-        self.thumbprint = thumbprint(key)
+        self.recipient = thumbprint(key)
 
     def wrap(self, key: Secret[bytes]) -> tuple[dict[str, Any], bytes]:
         """As `Lock`."""
         if isinstance(self._key, rsa.RSAPublicKey):
-            return {"alg": RSA, "kid": self.thumbprint}, self._key.encrypt(key.reveal(), _oaep())
+            return {"alg": RSA, "kid": self.recipient}, self._key.encrypt(key.reveal(), _oaep())
         ephemeral = ec.generate_private_key(self._key.curve)
         wrapping = _agreed(ephemeral, self._key)
-        header = {"alg": ECDH, "kid": self.thumbprint, "epk": public_jwk(ephemeral.public_key())}
+        header = {"alg": ECDH, "kid": self.recipient, "epk": public_jwk(ephemeral.public_key())}
         return header, aes_key_wrap(wrapping, key.reveal())
 
 
@@ -153,7 +158,9 @@ class Holder:
                 return Secret(aes_key_unwrap(_agreed(self._key, sender), wrapped))
         except (InvalidUnwrap, ValueError, TypeError, KeyError):
             pass
-        raise SealBrokenError("the bundle does not open: it is for another key, or its first line was altered")
+        raise SealBrokenError(
+            "the bundle does not open: it is for another key, or its first line was altered"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,14 @@ from avnz_int.model.inputs import Changes, Unset
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import access, client_rows, integrations, refs
 from avnz_int.services.bulk_reading import refuse_twice
-from avnz_int.services.bulk_records import ClientRecord, PlatformRecord, Record, TenantRecord, about, record_of
+from avnz_int.services.bulk_records import (
+    ClientRecord,
+    PlatformRecord,
+    Record,
+    TenantRecord,
+    about,
+    record_of,
+)
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.saving import Plan, Saver, Snapshot, checked_priority
 from avnz_int.services.tenants import checked_slug
@@ -108,6 +115,10 @@ class InForce:
     def is_current(self, connection: Connection) -> bool:
         """Whether they are still in force."""
         return bulk.definition_state(connection) == self._state
+
+    def stored(self, connection: Connection, provider: str) -> Definition:
+        """The definition of a provider that something stored is of."""
+        return self._found.get(provider) or integrations.definition(connection, provider)
 
     def of(self, connection: Connection, actor: Actor, provider: str, kind: Kind) -> Definition:
         """The definition of a provider, raising as `integrations.client_definition_row` does."""
@@ -256,7 +267,8 @@ class Judge:
         """What becomes of an item that is there already."""
         if self._if_exists is IfExists.FAIL:
             raise ExistsError(
-                f"{item.ref} is there already", hint="--if-exists skip leaves it, --if-exists update changes it"
+                f"{item.ref} is there already",
+                hint="--if-exists skip leaves it, --if-exists update changes it",
             )
         return Deed.SKIP if self._if_exists is IfExists.SKIP else Deed.UPDATE
 
@@ -348,7 +360,8 @@ class Judge:
         item.row = row = client_rows.reread(work, row_id)
         if row["mode"] != record.new.mode:
             raise ConflictError(
-                f"{item.ref} is in {row['mode']} mode", hint="its mode cannot change: delete it and add it anew"
+                f"{item.ref} is in {row['mode']} mode",
+                hint="its mode cannot change: delete it and add it anew",
             )
         wanted = replaced(record.changes, row)
         item.change = self._saver.plan(Snapshot(CLIENT_TABLE, row, found), wanted)

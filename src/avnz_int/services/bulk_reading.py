@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
 from avnz_int.crypto import bundle
@@ -20,10 +21,12 @@ LONGEST = 1024 * 1024
 """Bytes of one record: credentials have at most 64 KiB."""
 _LONGEST_SEALED = 96 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
-Opened = Callable[[], BinaryIO]
+Opened = Callable[[], AbstractContextManager[BinaryIO]]
 
 
-def records(opened: Opened, form: Form, unlock: Callable[[], Opener]) -> Records:
+def records(
+    opened: Opened, form: Form, unlock: Callable[[], Opener], on_plain: Callable[[], None] = lambda: None
+) -> Records:
     """What reads the records of a file each time it is called.
 
     A bundle is known by its first line. Where the file can be read twice, all of a bundle is verified before
@@ -33,6 +36,7 @@ def records(opened: Opened, form: Form, unlock: Callable[[], Opener]) -> Records
         opened: gives the file at its beginning; called again for each reading.
         form: how its records are written, if it is no bundle.
         unlock: gives what opens a bundle; asked once at most.
+        on_plain: called where credentials stand in the file as they are.
 
     Raises:
         SealBrokenError, KeyMissingError: while reading: a bundle does not open.
@@ -57,11 +61,20 @@ def records(opened: Opened, form: Form, unlock: Callable[[], Opener]) -> Records
             elif form is Form.YAML:
                 from avnz_int.services import bulk_yaml  # noqa: PLC0415  # 15 ms that JSON Lines do not pay
 
-                yield from bulk_yaml.read(file, b"" if first is None else first)
+                yield from _watched(bulk_yaml.read(file, b"" if first is None else first), on_plain)
             elif first is not None:
-                yield from _lines(file, first)
+                yield from _watched(_lines(file, first), on_plain)
 
     return read
+
+
+def _watched(found: Iterator[Given], on_plain: Callable[[], None]) -> Iterator[Given]:
+    told = False
+    for one in found:
+        if not told and isinstance(one.value, dict) and isinstance(one.value.get("credentials"), dict):
+            told = True
+            on_plain()
+        yield one
 
 
 def key_opener(raw: Secret[bytes]) -> Opener:
@@ -149,7 +162,7 @@ def _bundled(reader: bundle.Reader, file: BinaryIO) -> Iterator[Given]:
             yield given(number, line)
 
 
-def require_form(name: str, wanted: Form | None) -> Form:
+def form_of(name: str, wanted: Form | None) -> Form:
     """How a file of this name is written, unless it is said."""
     if wanted is not None:
         return wanted

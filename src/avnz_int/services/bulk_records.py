@@ -1,12 +1,7 @@
 """A record of a file -> what the services take; every misfit named by its field, never by its value.
 
-| kind | fields that are set | fields that are read past |
-|---|---|---|
-| tenant | slug, name, parent, level | id, status |
-| platform | provider, name, description, environment, settings, credentials, isSharedWithClients, clientPricing | ... |
-| client | client, provider, name, description, mode, environment, isDefault, priority, settings, credentials | ... |
-
-Read past are what the database decides, so that what an export or a listing wrote can be given back.
+`_FIELDS` has the fields of each kind. Those without a type are read past: the database decides them, and they
+stand there so that what an export or a listing wrote can be given back.
 `status` counts where it is `inactive`: what somebody switched off is not switched on by moving it.
 """
 
@@ -37,7 +32,14 @@ _NOUNS: Mapping[tuple[type, ...], str] = {
 _CREDENTIALS = (dict, str, type(None))
 _READ_PAST = (
     *("id", "organizationId", "clientId", "category", "effectiveStatus", "isVerified", "keyId", "unreadable"),
-    *("platformIntegrationId", "usageThisMonth", "verifiedAt", "verifiedBy", "lastTestedAt", "lastTestResult"),
+    *(
+        "platformIntegrationId",
+        "usageThisMonth",
+        "verifiedAt",
+        "verifiedBy",
+        "lastTestedAt",
+        "lastTestResult",
+    ),
     *("errorMessage", "credentialsUpdatedAt", "createdAt", "updatedAt", "createdBy", "updatedBy"),
 )
 _COMMON: dict[str, tuple[type, ...] | None] = {
@@ -260,9 +262,7 @@ def _credentials(value: dict[str, Any]) -> Credentials | None:
     if given is None or given == MASK:
         return None
     if isinstance(given, str):
-        raise InvalidInputError(
-            "credentials: must be an object, or masked", details={"field": "credentials"}
-        )
+        raise InvalidInputError("credentials: must be an object, or masked", details={"field": "credentials"})
     if any(isinstance(part, str) and part.startswith(MASK) for part in given.values()):
         return None
     return Secret(given)

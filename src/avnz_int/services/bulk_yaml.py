@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import yaml
 from yaml.composer import Composer
@@ -25,7 +25,7 @@ _END = "; nothing behind it was read"
 class _Loader(Composer, CParser, SafeConstructor, Resolver):  # type: ignore[misc]  # PyYAML has no types
     """libyaml's parser under PyYAML's own composer, which can stop behind each item of a list."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":merge"))]
         for first, resolvers in Resolver.yaml_implicit_resolvers.items()
     }

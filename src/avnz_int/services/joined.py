@@ -29,7 +29,12 @@ class Joined(Work):
 
     @contextlib.contextmanager
     def writing(
-        self, actor: Actor, action: Action, target: Target | None = None, *, system: bool = False
+        self,
+        actor: Actor,  # noqa: ARG002  # it is the outer transaction's
+        action: Action,
+        target: Target | None = None,
+        *,
+        system: bool = False,
     ) -> Iterator[Writing]:
         """A part of the outer transaction, undone by any error."""
         if system:
