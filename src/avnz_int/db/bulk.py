@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -17,7 +17,6 @@ from avnz_int.db.types import Json, Sealed, Timestamp
 from avnz_int.model.enums import Mode
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_SEALED = "sealed"
 
 
 def insert(connection: Connection, table: Table, values: Sequence[Row]) -> None:
@@ -30,14 +29,12 @@ def insert(connection: Connection, table: Table, values: Sequence[Row]) -> None:
         return
     names = list(values[0])
     is_sqlite = connection.dialect.name == "sqlite"
-    writers = [_writer(table.c[name], is_sqlite=is_sqlite) for name in names]
-    prepared = [
-        tuple(
-            value if write is None or value is None else write(value)
-            for write, value in zip(writers, (row[name] for name in names), strict=True)
+    prepared = list(
+        zip(
+            *(_written(table.c[name], [row[name] for row in values], is_sqlite=is_sqlite) for name in names),
+            strict=True,
         )
-        for row in values
-    ]
+    )
     columns = ", ".join(f'"{name}"' for name in names)
     if is_sqlite:
         places = ", ".join("?" * len(names))
@@ -47,16 +44,18 @@ def insert(connection: Connection, table: Table, values: Sequence[Row]) -> None:
         _copy(connection, f'COPY "{table.name}" ({columns}) FROM STDIN', prepared)
 
 
-def _writer(column: Column[Any], *, is_sqlite: bool) -> Callable[[Any], Any] | None:
-    """What makes the driver's value of ours; None where it is the same."""
+def _written(column: Column[Any], values: list[Any], *, is_sqlite: bool) -> list[Any]:
+    """A column's values as the driver takes them."""
     if isinstance(column.type, Json):
-        return _JSON
+        return [None if value is None else _JSON(value) for value in values]
     if isinstance(column.type, Timestamp) and is_sqlite:
-        return clock.rfc3339
+        # Rows that are made together share most of their moments.
+        texts = {moment: clock.rfc3339(moment) for moment in {*values} - {None}}
+        return [texts.get(moment) for moment in values]
     if isinstance(column.type, Sealed):
         # As the cipher writes it, or as jsonb gave it back.
-        return lambda value: value if isinstance(value, str) else _JSON(value)
-    return None
+        return [value if value is None or isinstance(value, str) else _JSON(value) for value in values]
+    return values
 
 
 def _copy(connection: Connection, statement: str, prepared: Sequence[tuple[Any, ...]]) -> None:

@@ -103,6 +103,8 @@ def violations(schema: Schema | None, value: Any) -> list[Violation]:
     schema = _NO_FIELDS if schema is None else schema
     if not isinstance(value, dict):
         return [Violation("", "type", "must be a JSON object")]
+    if schema is _NO_FIELDS and not value:
+        return []
     found = dict.fromkeys(unfit(value))
     if any(v.rule == "depth" for v in found):
         # jsonschema would run out of stack.
