@@ -162,9 +162,8 @@ def told(title: str, times: Mapping[str, Sequence[float]], count: int, goal: flo
     for what, found in times.items():
         seconds = statistics.median(found)
         print(f"  {what:18} {seconds:7.2f} s  {count / seconds:9,.0f} records/s")
-    print(
-        f"  {name}: {ratio:.2f} of the bare rate; goal: at least {goal}  {'met' if ratio >= goal else 'MISSED'}"
-    )
+    verdict = "met" if ratio >= goal else "MISSED"
+    print(f"  {name}: {ratio:.2f} of the bare rate; goal: at least {goal}  {verdict}")
 
 
 def main() -> None:

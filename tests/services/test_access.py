@@ -7,18 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from avnz_int.errors import AvnzError, ForbiddenError, NotFoundError, UnknownProviderError
 from avnz_int.model.actor import Actor
+from avnz_int.model.bulk import Selection
 from avnz_int.model.enums import AuditOutcome, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.secret import Secret
+from avnz_int.services.bulk_export import recipient_lock
 from avnz_int.wiring import Services
 from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform
 from support.services import payflow_credentials
 
 ALLOWED, DENIED, HIDDEN, UNKNOWN = "allowed", "denied", "hidden", "unknown provider"
+_LOCK = recipient_lock(
+    ec.derive_private_key(7, ec.SECP256R1())
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+)
 _STRIPE = Secret(sample("stripe").credentials)
 
 
@@ -84,6 +93,9 @@ DEEDS: dict[str, Deed] = {
     "merchant list": Deed(lambda s, a: s.merchants.listing(a), _ALL),
     "merchant show platform's": Deed(lambda s, a: s.merchants.show(a, "platform/" + PAYFLOW), _FOREIGN_ALL),
     "key status": Deed(lambda s, a: s.keys.status(a), _READERS),
+    "import": Deed(lambda s, a: s.bulk_import.run(a, lambda: iter(())), _OWN_WRITE),
+    "export": Deed(lambda s, a: list(s.bulk_export.masked(a)), _OWN_READ),
+    "export bundle": Deed(lambda s, a: list(s.bulk_export.sealed(a, _LOCK)), _OWN_WRITE),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
     "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),
@@ -111,6 +123,9 @@ for _client, _read, _write, _every in (
         f"client enable {_client}": Deed(lambda s, a, r=_ref: s.clients.enable(a, r), _write),
         f"client set-default {_client}": Deed(lambda s, a, r=_ref: s.clients.set_default(a, r), _write),
         f"client delete {_client}": Deed(lambda s, a, c=_client: s.clients.delete(a, f"{c}/New"), _write),
+        f"export {_client}": Deed(
+            lambda s, a, c=_client: list(s.bulk_export.masked(a, Selection(client=c))), _read
+        ),
         f"test {_client}": Deed(lambda s, a, r=_ref: s.checks.test(a, r), _write),
         f"merchant list {_client}": Deed(lambda s, a, c=_client: s.merchants.listing(a, client=c), _every),
         f"merchant show {_client}": Deed(lambda s, a, r=_ref: s.merchants.show(a, r), _every),
@@ -186,6 +201,8 @@ def test_every_method_is_covered(services: Services) -> None:
         services.merchants,
         services.tenants,
         services.definitions,
+        services.bulk_import,
+        services.bulk_export,
     ):
         public = {name for name in vars(type(service)) if not name.startswith("_")}
         assert public - covered - {"delete"} == set()

@@ -88,7 +88,7 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         lambda s: s.checks.test(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_READ: (
-        "credentials were opened: by `show`, a test, or an update that tests them; `purpose` says which",
+        "credentials were opened: by `show`, a test, an export, or an update; `purpose` says which",
         lambda s: s.clients.show(ADMIN, "acme/Main"),
     ),
     Action.CLIENT_DELETE: (
@@ -120,6 +120,14 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     ),
     Action.AUDIT_READ: (REFUSED, lambda s: s.audit.listing(SERVICE)),
     Action.AUDIT_EXPORT: ("the audit trail was exported", lambda s: s.audit.export(ADMIN)),
+    Action.BULK_EXPORT: (
+        "records were exported: how many of each kind, and whether masked, for a passphrase or for whose key",
+        lambda s: list(s.bulk_export.masked(ADMIN)),
+    ),
+    Action.BULK_IMPORT: (
+        "records were imported: how many; what each of them did stands before it",
+        lambda s: s.bulk_import.run(ADMIN, lambda: iter(())),
+    ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.
 

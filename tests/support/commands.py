@@ -34,6 +34,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "client disable": ("acme/Main",),
     "client delete": ("acme/Main", "--yes"),
     "test": ("acme/Main",),
+    "import": ("/dev/null",),
     "share": ("paypal_payflow", "--flat-fee", "10"),
     "merchant show": ("acme/Main",),
     "keyring migrate": ("--to", "file:///dev/null/keyring.json"),
