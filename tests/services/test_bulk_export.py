@@ -122,7 +122,7 @@ def test_nothing_is_opened(filled: Services) -> None:
     event = events(filled)[before:]
 
     assert [Action.BULK_EXPORT.value] == [one.action for one in event]
-    assert {"mode": "masked", "tenant": 5, "platform": 1, "client": 4} == event[0].changes
+    assert {"mode": "masked", "tenants": 5, "platform": 1, "clients": 4} == event[0].changes
     assert {"••••", None} == {record.get("credentials") for record in records}
     assert login()["password"] not in json.dumps(records)
 

@@ -16,7 +16,7 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Mode, Status
 from avnz_int.model.secret import Credentials
 from avnz_int.providers.contract import CheckReport
-from avnz_int.services import client_rows, integrations
+from avnz_int.services import chain, client_rows, integrations
 from avnz_int.services import merchants as accounts
 from avnz_int.services.bulk_plan import Deed, Item, Judge, replaced
 from avnz_int.services.bulk_records import ClientRecord, PlatformRecord, TenantRecord
@@ -184,7 +184,10 @@ class Doer:
         previous = client_rows.take_default(work, row, self._actor) if new.is_default else None
         target = Target(CLIENT_TABLE, row["id"], row["clientId"])
         facts = integrations.changes({}, row) | client_rows.moved_default(previous)
-        work.record(facts, action=Action.CLIENT_CREATE, target=target)
+        if "settings" in facts:
+            # Of a new row's audited columns only these can hold what the trail has another form for.
+            facts["settings"] = chain.storable(facts["settings"])
+        work.record(facts, action=Action.CLIENT_CREATE, target=target, storable=True)
         if report is not None:
             work.record(self._prober.facts(found, report), action=Action.CLIENT_TEST, target=target)
         return row

@@ -87,6 +87,7 @@ class Writing(Reading):
         action: Action | None = None,
         target: Target | None = None,
         outcome: AuditOutcome = AuditOutcome.SUCCESS,
+        storable: bool = False,
     ) -> None:
         """Append an event to the chain, in this transaction.
 
@@ -95,6 +96,7 @@ class Writing(Reading):
             action: the deed, where it is another than the transaction's.
             target: what it was done to, where it is another than `self.target`.
             outcome: how it ended.
+            storable: whether the changes are known to be as `chain.storable` makes them.
         """
         about = target or self.target
         if self._key is None:
@@ -113,7 +115,7 @@ class Writing(Reading):
             "targetId": about.id if about else None,
             "clientId": about.client_id if about else None,
             "outcome": outcome.value,
-            "changes": chain.storable(changes) if changes else None,
+            "changes": (changes if storable else chain.storable(changes)) if changes else None,
             "requestId": self._actor.request_id,
             "keyId": key_id,
             "previousMac": self._mac,
