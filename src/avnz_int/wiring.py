@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from avnz_int.model.views import WhoamiView
     from avnz_int.services.audit import AuditTrail
     from avnz_int.services.billing import Billing
+    from avnz_int.services.bulk_export import BulkExport
+    from avnz_int.services.bulk_import import BulkImport
     from avnz_int.services.checks import Checks
     from avnz_int.services.clients import ClientIntegrations
     from avnz_int.services.definitions import Definitions
@@ -252,6 +254,20 @@ class Services:
         from avnz_int.services.keyrings import Keyrings
 
         return Keyrings(self._work, self._notify)
+
+    @cached_property
+    def bulk_import(self) -> BulkImport:
+        """Records into the database."""
+        from avnz_int.services.bulk_import import BulkImport
+
+        return BulkImport(self._work, self._prober, self._notify)
+
+    @cached_property
+    def bulk_export(self) -> BulkExport:
+        """Records out of the database."""
+        from avnz_int.services.bulk_export import BulkExport
+
+        return BulkExport(self._work, self._notify)
 
     @cached_property
     def audit(self) -> AuditTrail:

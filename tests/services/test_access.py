@@ -10,9 +10,12 @@ from functools import cached_property
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from avnz_int.errors import AvnzError, ForbiddenError, NotFoundError, UnknownProviderError
 from avnz_int.model.actor import Actor
+from avnz_int.model.bulk import Selection
 from avnz_int.model.enums import AuditOutcome, Category, KeyPurpose, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform, TestSelection
 from avnz_int.model.routing import MemberChanges, Transaction
@@ -20,12 +23,18 @@ from avnz_int.model.secret import Secret
 from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.model.tokens import NewToken
 from avnz_int.model.usage import UsageFormat
+from avnz_int.services.bulk_export import recipient_lock
 from avnz_int.wiring import Services
 from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform, replaced
 from support.services import payflow_credentials
 
 ALLOWED, DENIED, HIDDEN, UNKNOWN = "allowed", "denied", "hidden", "unknown provider"
+_LOCK = recipient_lock(
+    ec.derive_private_key(7, ec.SECP256R1())
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+)
 _STRIPE = Secret(sample("stripe").credentials)
 
 
@@ -113,6 +122,9 @@ DEEDS: dict[str, Deed] = {
     "billing list": Deed(lambda s, a: s.billing.listing(a), _OWN_READ),
     "billing estimate": Deed(lambda s, a: s.billing.estimate(a), _OWN_READ),
     "billing payouts": Deed(lambda s, a: s.payouts.listing(a), _OWN_READ),
+    "import": Deed(lambda s, a: s.bulk_import.run(a, lambda: iter(())), _OWN_WRITE),
+    "export": Deed(lambda s, a: list(s.bulk_export.masked(a)), _OWN_READ),
+    "export bundle": Deed(lambda s, a: list(s.bulk_export.sealed(a, _LOCK)), _OWN_WRITE),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
     "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),
@@ -163,6 +175,9 @@ for _client, _read, _write, _every in (
         f"client enable {_client}": Deed(lambda s, a, r=_ref: s.clients.enable(a, r), _write),
         f"client set-default {_client}": Deed(lambda s, a, r=_ref: s.clients.set_default(a, r), _write),
         f"client delete {_client}": Deed(lambda s, a, c=_client: s.clients.delete(a, f"{c}/New"), _write),
+        f"export {_client}": Deed(
+            lambda s, a, c=_client: list(s.bulk_export.masked(a, Selection(client=c))), _read
+        ),
         f"test {_client}": Deed(lambda s, a, r=_ref: s.checks.test(a, r), _write),
         f"sweep choose {_client}": Deed(
             lambda s, a, c=_client: s.sweep.choose(a, TestSelection(client=c)), _write

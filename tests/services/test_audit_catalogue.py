@@ -118,7 +118,7 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         lambda s: s.checks.test(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_READ: (
-        "credentials were opened: by `show`, a test, or an update that tests them; `purpose` says which",
+        "credentials were opened: by `show`, a test, an export, or an update; `purpose` says which",
         lambda s: s.clients.show(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_FINGERPRINT: (
@@ -193,6 +193,14 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     Action.USAGE_READ: (REFUSED, lambda s: s.usage.listing(SERVICE)),
     Action.BILLING_CLOSE: ("a month was closed", lambda s: s.billing.close(ADMIN, "2020-01")),
     Action.BILLING_READ: (REFUSED, lambda s: s.billing.listing(SERVICE)),
+    Action.BULK_EXPORT: (
+        "records were exported: how many of each kind, and whether masked, for a passphrase or for whose key",
+        lambda s: list(s.bulk_export.masked(ADMIN)),
+    ),
+    Action.BULK_IMPORT: (
+        "records were imported: how many; what each of them did stands before it",
+        lambda s: s.bulk_import.run(ADMIN, lambda: iter(())),
+    ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.
 

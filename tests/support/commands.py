@@ -39,6 +39,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "client usage": ("acme/Main",),
     "billing close": ("--month", "2020-01"),
     "test": ("acme/Main",),
+    "import": ("/dev/null",),
     "share": ("paypal_payflow", "--flat-fee", "10"),
     "merchant show": ("acme/Main",),
     "merchant route": ("--client", "acme"),

@@ -31,6 +31,7 @@ _DATA_KEY_HINT = (
 # Kept encoders: json.dumps() with options makes a new one for each call.
 _PLACE_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SETTINGS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_NOWHERE = jwe.b64url(hashlib.sha256(b"{}").digest())
 # ASCII, since a JSON string may hold a lone surrogate, which has no UTF-8 but an escape.
 _CREDENTIALS_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
@@ -78,6 +79,8 @@ def destination_digest(settings: Mapping[str, Any] | None, fields: Iterable[str]
     """
     present = settings or {}
     chosen = {name: present[name] for name in fields if present.get(name) is not None}
+    if not chosen:
+        return _NOWHERE
     return jwe.b64url(hashlib.sha256(_utf8(_SETTINGS_JSON.encode(chosen))).digest())
 
 

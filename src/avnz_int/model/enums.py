@@ -253,3 +253,5 @@ class Action(StrEnum):
     TOKEN_READ = "token:read"  # noqa: S105  # an action
     TOKEN_REVOKE = "token:revoke"  # noqa: S105  # an action
     TOKEN_USE = "token:use"  # noqa: S105  # an action
+    BULK_EXPORT = "bulk:export"
+    BULK_IMPORT = "bulk:import"

@@ -41,6 +41,10 @@ class Prober:
         self._run = run
         self._allow_hosts = allow_hosts
 
+    def answering(self, run: Callable[[CheckRequest], CheckReport]) -> Prober:
+        """A prober of the same endpoints whose checks are run by `run`: for what was tested already."""
+        return Prober(self._endpoints, lambda _: None, run, allow_hosts=self._allow_hosts)
+
     def endpoint(self, provider: str) -> str | None:
         """The base URL in place of the provider's own.
 

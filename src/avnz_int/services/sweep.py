@@ -178,7 +178,7 @@ class _Run:
                     self._wanted.set()
                     async with pace:
                         await asyncio.sleep(APART_S)
-                    report = await _report(request)
+                    report = await report_of(request)
             self._done.append((opened, report))
 
         recording = asyncio.create_task(self._record_now_and_then())
@@ -264,7 +264,7 @@ class _Run:
             self._stopped = exc
 
 
-async def _report(request: CheckRequest) -> CheckReport:
+async def report_of(request: CheckRequest) -> CheckReport:
     """What the check found, even if it ends as no check should."""
     try:
         return await registry.run_async(request)
