@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from avnz_int.services.checks import Checks
     from avnz_int.services.clients import ClientIntegrations
     from avnz_int.services.definitions import Definitions
+    from avnz_int.services.doctor import Doctor
     from avnz_int.services.keyrings import Keyrings
     from avnz_int.services.keys import Keys
     from avnz_int.services.merchants import Merchants
@@ -197,6 +198,13 @@ class Services:
         from avnz_int.services.audit import AuditTrail
 
         return AuditTrail(self._work)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """Examination of everything."""
+        from avnz_int.services.doctor import Doctor
+
+        return Doctor(self._work, self._notify)
 
     def whoami(self) -> WhoamiView:
         """Where a command would act, and as whom."""

@@ -231,3 +231,5 @@ class Action(StrEnum):
     KEYRING_PRUNE = "keyring:prune"
     AUDIT_READ = "audit:read"
     AUDIT_EXPORT = "audit:export"
+    DOCTOR_READ = "doctor:read"
+    DOCTOR_FIX = "doctor:fix"
