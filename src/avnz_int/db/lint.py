@@ -20,14 +20,17 @@ PLATFORM_OWNER = ""
 _MARKS = 't."credentialsFingerprints"'
 _OBJECT = f"CASE WHEN json_valid({_MARKS}) THEN {_MARKS} ELSE '{{}}' END"
 _MEMBERS = f"CASE jsonb_typeof({_MARKS}->'fields') WHEN 'object' THEN {_MARKS}->'fields' ELSE '{{}}' END"
-_FIELDS = {
-    "sqlite": (f", json_each({_OBJECT}, '$.fields') f", f"json_extract({_OBJECT}, '$.{{}}')"),
-    "postgresql": (
-        f", jsonb_each_text({_MEMBERS}) f",
-        f"({_MARKS}->>'{{}}')",
-    ),
+_JOIN = {
+    "sqlite": f", json_each({_OBJECT}, '$.fields') f",
+    "postgresql": f", jsonb_each_text({_MEMBERS}) f",
 }
-"""Dialect -> what joins a row with its fields (`f.key`, `f.value`), and what gets another member."""
+"""Dialect -> what joins a row with its fields: `f.key`, `f.value`."""
+
+
+def _member(connection: Connection, name: str) -> str:
+    if connection.dialect.name == "sqlite":
+        return f"json_extract({_OBJECT}, '$.{name}')"
+    return f"({_MARKS}->>'{name}')"
 
 
 def same_secrets(connection: Connection, key_id: str, secret: Collection[tuple[str, str]]) -> Iterator[Row]:
@@ -41,8 +44,8 @@ def same_secrets(connection: Connection, key_id: str, secret: Collection[tuple[s
         key_id: only fingerprints by this key, since those by two cannot be compared.
         secret: provider and field of those that are secret.
     """
-    join, member = _FIELDS[connection.dialect.name]
-    of_key = f"{member.format('keyId')} = :key AND t.provider || '/' || f.key IN :secret"
+    join = _JOIN[connection.dialect.name]
+    of_key = f"{_member(connection, 'keyId')} = :key AND t.provider || '/' || f.key IN :secret"
     statement = (
         "WITH marks AS ("  # noqa: S608  # names of ours
         "SELECT 'ClientIntegration' AS kind, t.id, t.\"clientId\" AS owner, t.environment, t.provider,"
@@ -66,9 +69,8 @@ def same_secrets(connection: Connection, key_id: str, secret: Collection[tuple[s
 
 def misplaced(connection: Connection) -> Iterator[tuple[Table, Row]]:
     """Integrations whose keys say that they belong to another environment (`told`) than the row's."""
-    _, member = _FIELDS[connection.dialect.name]
+    told = _member(connection, "environment")
     for table in TABLES:
-        told = member.format("environment")
         statement = text(
             f'SELECT t.id, t.environment, {told} AS told FROM "{table.name}" t'  # noqa: S608  # names of ours
             f" WHERE t.credentials IS NOT NULL AND {told} <> t.environment ORDER BY t.id"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +23,10 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.doctor import CheckCount, Diagnosis, Examination, Finding, Severity
 from avnz_int.model.enums import Action, KeyStatus, Role
 from avnz_int.model.secret import Secret
-from avnz_int.services import access, lint
+from avnz_int.services import access, doctor_integrations, lint
 from avnz_int.services.doctor_accounts import ACCOUNTS, PERIODS
-from avnz_int.services.doctor_check import FIX, TARGET, Check, Look, Repair, Seals, command, note
+from avnz_int.services.doctor_check import TARGET, Check, Look, Repair, Seals, command, note
 from avnz_int.services.doctor_database import FILES, SCHEMA, STORAGE
-from avnz_int.services.doctor_integrations import DEFAULTS, FAILING, STALE, TOKENS, USE
 from avnz_int.services.doctor_keys import ACTIVE, COUNTERS, DATA_KEYS, KEYRING
 from avnz_int.services.doctor_reference import AUDIT, DEFINITIONS
 from avnz_int.services.doctor_seals import FINGERPRINTS, PREVIOUS, ROTATION, SEALS
@@ -37,7 +35,7 @@ from avnz_int.services.work import Work
 
 CHECKS = (
     *(FILES, KEYRING, DATA_KEYS, ACTIVE, SEALS, COUNTERS, ROTATION, PREVIOUS, FINGERPRINTS, AUDIT),
-    *(DEFINITIONS, FAILING, STALE, DEFAULTS, USE, ACCOUNTS, PERIODS, TOKENS),
+    *(DEFINITIONS, *doctor_integrations.CHECKS, ACCOUNTS, PERIODS),
     # Last: SQLite checks its file beside all the others.
     *(SCHEMA, STORAGE),
 )
@@ -140,12 +138,13 @@ class Doctor:
                 storage=beside.submit(storage_damage, database) if opening else beside.submit(list),
                 seals=Seals(),
             )
-            findings, counts = [], []
+            # A check may find what is another's to tell.
+            listed = {check.name: _Listed() for check in checks}
             for check in checks:
-                found = list(_limited(check, _guarded(check, look)))
-                findings += found
-                counts.append(CheckCount(check.name, len(found)))
-        return findings, counts
+                for finding in _guarded(check, look):
+                    listed[finding.check].add(finding)
+        findings = [finding for one in listed.values() for finding in one.findings()]
+        return findings, [CheckCount(name, len(one.findings())) for name, one in listed.items()]
 
 
 def _chosen(wanted: Examination) -> tuple[Check, ...]:
@@ -188,7 +187,7 @@ def _guarded(check: Check, look: Look) -> Iterator[Finding]:
             raise
         severity = Severity.INTEGRITY if exc.exit_code == 8 else Severity.MEND
         yield _stopped(check, exc.message, exc.hint or command("db", "check"), severity)
-    except (TypeError, ValueError, LookupError, AttributeError) as exc:
+    except (TypeError, ValueError, AttributeError) as exc:
         # Somebody wrote there what no column may hold; the other checks go on.
         reason = f"a row holds data of a kind that does not belong there ({type(exc).__name__})"
         yield _stopped(check, reason, command("db", "check"), Severity.INTEGRITY)
@@ -205,20 +204,34 @@ def _damaged(look: Look) -> bool:
         return True
 
 
-def _limited(check: Check, found: Iterator[Finding]) -> Iterator[Finding]:
-    """The first findings of a check, and the number of the others."""
-    yield from itertools.islice(found, LISTED)
-    more: Counter[Severity] = Counter()
-    fixable = False
-    remedy = FIX
-    for finding in found:
-        more[finding.severity] += 1
-        fixable |= finding.fixable
-        remedy = finding.remedy
-    if more:
-        worst = next(one for one in Severity if more[one])
-        message = f"and {more.total()} more like these"
-        yield Finding(check.name, worst, None, message, remedy, fixable=fixable)
+class _Listed:
+    """The first findings of a check, and how many more there are: memory stays the same."""
+
+    def __init__(self) -> None:
+        self._first: list[Finding] = []
+        self._more: Counter[Severity] = Counter()
+        self._last: Finding | None = None
+        self._fixable = False
+
+    def add(self, finding: Finding) -> None:
+        """Keep or count it."""
+        if len(self._first) < LISTED:
+            self._first.append(finding)
+            return
+        self._more[finding.severity] += 1
+        self._last = finding
+        self._fixable |= finding.fixable
+
+    def findings(self) -> list[Finding]:
+        """Those kept, and one that counts the others."""
+        if self._last is None:
+            return self._first
+        worst = next(severity for severity in Severity if self._more[severity])
+        message = f"and {self._more.total()} more like these"
+        return [
+            *self._first,
+            Finding(self._last.check, worst, None, message, self._last.remedy, fixable=self._fixable),
+        ]
 
 
 def _identity(finding: Finding) -> tuple[object, ...]:

@@ -17,22 +17,14 @@ from avnz_int.services.doctor_check import (
     Look,
     Repair,
     mend,
-    subject_of_client,
     subject_of_platform,
 )
 
 _PAGE = 200
 
 
-def _accounts(look: Look) -> Iterator[Finding]:
-    with look.read() as connection:
-        for row in doctor.platform_accounts_out_of_step(connection):
-            yield _account(subject_of_platform(row), row)
-        for row in doctor.client_accounts_out_of_step(connection):
-            yield _account(subject_of_client(row), row)
-
-
-def _account(subject: Subject, row: Mapping[str, Any]) -> Finding:
+def account_out_of_step(subject: Subject, row: Mapping[str, Any]) -> Finding:
+    """What is wrong with an account, from its id and status and what its integration is `worth`."""
     if row["accountId"] is None:
         message = f"{subject.ref} is a payment gateway and has no merchant account"
     elif row["accountStatus"] != row["worth"]:
@@ -42,6 +34,19 @@ def _account(subject: Subject, row: Mapping[str, Any]) -> Finding:
             f"the merchant account of {subject.ref} has another name, environment or platform integration"
         )
     return mend(ACCOUNTS.name, subject, message, FIX, fixable=True)
+
+
+def period_missing(subject: Subject) -> Finding:
+    """That no activation period is open."""
+    message = f"{subject.ref} is active in platform mode without an activation period; --fix begins one now"
+    return mend(PERIODS.name, subject, message, FIX, fixable=True)
+
+
+def _accounts(look: Look) -> Iterator[Finding]:
+    """Those of the platform; those of clients are found together with all else of their integrations."""
+    with look.read() as connection:
+        for row in doctor.platform_accounts_out_of_step(connection):
+            yield account_out_of_step(subject_of_platform(row), row)
 
 
 def _follow(repair: Repair) -> int:
@@ -56,7 +61,7 @@ def _follow(repair: Repair) -> int:
         return ids
 
     def of_clients(connection: Connection, after: str) -> list[str]:
-        ids = [row["id"] for row in doctor.client_accounts_out_of_step(connection, after=after, limit=_PAGE)]
+        ids = doctor.client_accounts_out_of_step(connection, after=after, limit=_PAGE)
         organization = tenants.organization(connection) or {}
         for row_id in ids:
             row = clients.by_id(connection, row_id, lock=True)
@@ -70,12 +75,6 @@ def _follow(repair: Repair) -> int:
 
 def _periods(look: Look) -> Iterator[Finding]:
     with look.read() as connection:
-        for row in doctor.without_period(connection):
-            subject = subject_of_client(row)
-            message = (
-                f"{subject.ref} is active in platform mode without an activation period; --fix begins one now"
-            )
-            yield mend(PERIODS.name, subject, message, FIX, fixable=True)
         for row in doctor.idle_periods(connection):
             subject = Subject("ActivationPeriod", row["id"], row["clientIntegrationId"])
             message = (
@@ -87,7 +86,7 @@ def _periods(look: Look) -> Iterator[Finding]:
 
 def _in_step(repair: Repair) -> int:
     def begin(connection: Connection, after: str) -> list[str]:
-        found = list(doctor.without_period(connection, after=after, limit=_PAGE))
+        found = doctor.without_period(connection, after=after, limit=_PAGE)
         made = [
             {
                 "id": clock.new_id(),
