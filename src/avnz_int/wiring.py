@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from avnz_int.services.checks import Checks
     from avnz_int.services.clients import ClientIntegrations
     from avnz_int.services.definitions import Definitions
+    from avnz_int.services.doctor import Doctor
     from avnz_int.services.keyrings import Keyrings
     from avnz_int.services.keys import Keys
     from avnz_int.services.merchants import Merchants
@@ -296,6 +297,12 @@ class Services:
         from avnz_int.services.payouts import Payouts
 
         return Payouts(self._work)
+
+    def doctor(self) -> Doctor:
+        """Examination of everything."""
+        from avnz_int.services.doctor import Doctor
+
+        return Doctor(self._work, self._notify)
 
     def whoami(self) -> WhoamiView:
         """Where a command would act, and as whom."""

@@ -34,6 +34,8 @@ _SETTINGS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sor
 _NOWHERE = jwe.b64url(hashlib.sha256(b"{}").digest())
 # ASCII, since a JSON string may hold a lone surrogate, which has no UTF-8 but an escape.
 _CREDENTIALS_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+# A kept decoder, too: json.loads() with a hook makes a new one for each call.
+_STRICT_JSON = json.JSONDecoder(object_pairs_hook=jwe.unique_members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +296,7 @@ def _credentials_json(credentials: Credentials, place: Place) -> bytes:
 
 def _json_object(plaintext: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(plaintext.decode("utf-8"), object_pairs_hook=jwe.unique_members)
+        value = _STRICT_JSON.decode(plaintext.decode("utf-8"))
     except (ValueError, RecursionError):
         # Not raised from here: JSONDecodeError and UnicodeDecodeError carry the plaintext.
         return None

@@ -255,3 +255,5 @@ class Action(StrEnum):
     TOKEN_USE = "token:use"  # noqa: S105  # an action
     BULK_EXPORT = "bulk:export"
     BULK_IMPORT = "bulk:import"
+    DOCTOR_READ = "doctor:read"
+    DOCTOR_FIX = "doctor:fix"
