@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from avnz_int.services.audit import AuditTrail
     from avnz_int.services.checks import Checks
     from avnz_int.services.clients import ClientIntegrations
+    from avnz_int.services.copying import Copying
     from avnz_int.services.definitions import Definitions
     from avnz_int.services.keyrings import Keyrings
     from avnz_int.services.keys import Keys
@@ -120,6 +121,13 @@ class Services:
         from avnz_int.services.schema import Schema
 
         return Schema(self.database, self._work)
+
+    @cached_property
+    def copying(self) -> Copying:
+        """The whole database into another."""
+        from avnz_int.services.copying import Copying
+
+        return Copying(self.database, self._work, self._vault)
 
     @cached_property
     def definitions(self) -> Definitions:

@@ -84,6 +84,8 @@ def scene(command: Command) -> dict[str, Any]:
     found["db-current"] = told(command, "db", "current")
     found["db-check"] = told(command, "db", "check")
     found["db-upgrade"] = told(command, "db", "upgrade")
+    copy = f"sqlite:///{command.folder / 'copy.db'}"
+    found["db-copy"] = told(command, "db", "copy", "--to", copy)
     found["error-dependents"] = command.fails("platform", "delete", "paypal_payflow", "--yes", exit_code=5)
     found["error-fields"] = command.fails(
         "client", "add", "paypal_payflow", "--client", "globex", exit_code=2

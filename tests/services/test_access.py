@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,7 @@ DEEDS: dict[str, Deed] = {
     "merchant list": Deed(lambda s, a: s.merchants.listing(a), _ALL),
     "merchant show platform's": Deed(lambda s, a: s.merchants.show(a, "platform/" + PAYFLOW), _FOREIGN_ALL),
     "key status": Deed(lambda s, a: s.keys.status(a), _READERS),
+    "db copy": Deed(lambda s, a: s.copying.copy(a, f"sqlite:///{tempfile.mkdtemp()}/copy.db"), _ONLY_ADMIN),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
     "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),

@@ -147,6 +147,10 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     ),
     Action.AUDIT_READ: (REFUSED, lambda s: s.audit.listing(SERVICE)),
     Action.AUDIT_EXPORT: ("the audit trail was exported", lambda s: s.audit.export(ADMIN)),
+    Action.DATABASE_COPY: (
+        "the database was copied into another, or was to be",
+        lambda s: s.copying.copy(SERVICE, "sqlite:///none"),
+    ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.
 

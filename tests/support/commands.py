@@ -38,6 +38,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "test": ("acme/Main",),
     "share": ("paypal_payflow", "--flat-fee", "10"),
     "merchant show": ("acme/Main",),
+    "db copy": ("--to", "sqlite:////dev/null/copy.db"),
     "keyring migrate": ("--to", "file:///dev/null/keyring.json"),
 }
 """Command -> arguments that it cannot do without; they speak of what `own` and `platform` make."""

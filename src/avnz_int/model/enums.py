@@ -231,3 +231,4 @@ class Action(StrEnum):
     KEYRING_PRUNE = "keyring:prune"
     AUDIT_READ = "audit:read"
     AUDIT_EXPORT = "audit:export"
+    DATABASE_COPY = "database:copy"
