@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from avnz_int.services.merchants import Merchants
     from avnz_int.services.platform import PlatformIntegrations
     from avnz_int.services.probe import Prober
+    from avnz_int.services.running import Running
     from avnz_int.services.schema import Schema
     from avnz_int.services.setup import Setup
     from avnz_int.services.sharing import Sharing
@@ -128,6 +129,13 @@ class Services:
         from avnz_int.services.copying import Copying
 
         return Copying(self.database, self._work, self._vault)
+
+    @cached_property
+    def running(self) -> Running:
+        """Credentials for commands."""
+        from avnz_int.services.running import Running
+
+        return Running(self._work, self._notify)
 
     @cached_property
     def definitions(self) -> Definitions:

@@ -13,6 +13,7 @@ from avnz_int.errors import AvnzError, ForbiddenError, NotFoundError, UnknownPro
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import AuditOutcome, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
+from avnz_int.model.running import RunWanted
 from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
 from support.samples import sample
@@ -46,6 +47,8 @@ _OWN_WRITE = (ALLOWED, ALLOWED, DENIED, DENIED)
 _FOREIGN_READ = (ALLOWED, HIDDEN, ALLOWED, DENIED)
 _FOREIGN_WRITE = (ALLOWED, HIDDEN, DENIED, DENIED)
 _ALL = (ALLOWED, ALLOWED, ALLOWED, ALLOWED)
+_OWN_USE = (ALLOWED, ALLOWED, DENIED, ALLOWED)
+_FOREIGN_USE = (ALLOWED, HIDDEN, DENIED, ALLOWED)
 _FOREIGN_ALL = (ALLOWED, HIDDEN, ALLOWED, ALLOWED)
 
 DEEDS: dict[str, Deed] = {
@@ -87,14 +90,17 @@ DEEDS: dict[str, Deed] = {
     "merchant show platform's": Deed(lambda s, a: s.merchants.show(a, "platform/" + PAYFLOW), _FOREIGN_ALL),
     "key status": Deed(lambda s, a: s.keys.status(a), _READERS),
     "db copy": Deed(lambda s, a: s.copying.copy(a, f"sqlite:///{tempfile.mkdtemp()}/copy.db"), _ONLY_ADMIN),
+    "run of the platform's": Deed(
+        lambda s, a: s.running.variables(a, RunWanted(platform=True)), (ALLOWED, DENIED, DENIED, ALLOWED)
+    ),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
     "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),
     "audit follow": Deed(lambda s, a: next(s.audit.follow(a)), _READERS),
 }
-for _client, _read, _write, _every in (
-    ("acme", _OWN_READ, _OWN_WRITE, _ALL),
-    ("globex", _FOREIGN_READ, _FOREIGN_WRITE, _FOREIGN_ALL),
+for _client, _read, _write, _every, _use in (
+    ("acme", _OWN_READ, _OWN_WRITE, _ALL, _OWN_USE),
+    ("globex", _FOREIGN_READ, _FOREIGN_WRITE, _FOREIGN_ALL, _FOREIGN_USE),
 ):
     _ref = f"{_client}/Main"
     DEEDS |= {
@@ -115,6 +121,8 @@ for _client, _read, _write, _every in (
         f"client enable {_client}": Deed(lambda s, a, r=_ref: s.clients.enable(a, r), _write),
         f"client set-default {_client}": Deed(lambda s, a, r=_ref: s.clients.set_default(a, r), _write),
         f"client delete {_client}": Deed(lambda s, a, c=_client: s.clients.delete(a, f"{c}/New"), _write),
+        f"run {_client}": Deed(lambda s, a, c=_client: s.running.variables(a, RunWanted(client=c)), _use),
+        f"run {_client} by REF": Deed(lambda s, a, r=_ref: s.running.variables(a, RunWanted(refs=[r])), _use),
         f"test {_client}": Deed(lambda s, a, r=_ref: s.checks.test(a, r), _write),
         f"merchant list {_client}": Deed(lambda s, a, c=_client: s.merchants.listing(a, client=c), _every),
         f"merchant show {_client}": Deed(lambda s, a, r=_ref: s.merchants.show(a, r), _every),
@@ -192,6 +200,8 @@ def test_every_method_is_covered(services: Services) -> None:
         services.merchants,
         services.tenants,
         services.definitions,
+        services.running,
+        services.copying,
     ):
         public = {name for name in vars(type(service)) if not name.startswith("_")}
         assert public - covered - {"delete"} == set()
