@@ -107,7 +107,7 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         lambda s: s.checks.test(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_READ: (
-        "credentials were opened: by `show`, `run`, a test, or an update that tests them; `purpose` says which",
+        "credentials were opened: by `show`, `run`, a test, or an update that tests them: see `purpose`",
         lambda s: s.clients.show(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_FINGERPRINT: (

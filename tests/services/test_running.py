@@ -48,7 +48,8 @@ def verified(services: Services, ref: str) -> None:
     row = services.clients.find(ADMIN, ref).id
     execute(
         services.settings.database_url,
-        'UPDATE "ClientIntegration" SET status = \'active\', "isVerified" = true WHERE id = :id',
+        'UPDATE "ClientIntegration" SET status = \'active\', "isVerified" = true, '
+        '"verifiedAt" = "createdAt", "verifiedBy" = \'me\' WHERE id = :id',
         id=row,
     )
 
