@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from avnz_int.services.clients import ClientIntegrations
     from avnz_int.services.copying import Copying
     from avnz_int.services.definitions import Definitions
+    from avnz_int.services.env_import import EnvImport
     from avnz_int.services.keyrings import Keyrings
     from avnz_int.services.keys import Keys
     from avnz_int.services.merchants import Merchants
@@ -129,6 +130,13 @@ class Services:
         from avnz_int.services.copying import Copying
 
         return Copying(self.database, self._work, self._vault)
+
+    @cached_property
+    def env_import(self) -> EnvImport:
+        """Integrations from environment files."""
+        from avnz_int.services.env_import import EnvImport
+
+        return EnvImport(self._work, self.platform, self.clients, self._notify)
 
     @cached_property
     def running(self) -> Running:
