@@ -10,6 +10,7 @@ from typing import Any
 
 from support.cli import Command
 from support.commands import LOGIN, PRICE, own, platform, using
+from support.services import PASSWORD
 
 GOLDEN = Path(__file__).parent / "golden" / "shapes"
 UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
@@ -84,6 +85,11 @@ def scene(command: Command) -> dict[str, Any]:
     found["db-current"] = told(command, "db", "current")
     found["db-check"] = told(command, "db", "check")
     found["db-upgrade"] = told(command, "db", "upgrade")
+    given = command.file("given.env", f"PAYFLOW_VENDOR=acme\nPAYFLOW_PWD='{PASSWORD}'\nAWS_REGION=x\nA=b\n")
+    words = ("import-env", given, "--client", "globex", "--yes")
+    found["import-env"] = told(command, *words)
+    command.file("given.env", "STRIPE_SECRET_KEY=a\n")
+    found["import-env-problems"] = told(command, *words, "--dry-run", exit_code=2)
     copy = f"sqlite:///{command.folder / 'copy.db'}"
     found["db-copy"] = told(command, "db", "copy", "--to", copy)
     found["error-dependents"] = command.fails("platform", "delete", "paypal_payflow", "--yes", exit_code=5)

@@ -12,6 +12,7 @@ import pytest
 from avnz_int.errors import AvnzError, ForbiddenError, NotFoundError, UnknownProviderError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import AuditOutcome, Role
+from avnz_int.model.env_import import EnvFile, EnvWanted
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.running import RunWanted
 from avnz_int.model.secret import Secret
@@ -93,6 +94,9 @@ DEEDS: dict[str, Deed] = {
     "run of the platform's": Deed(
         lambda s, a: s.running.variables(a, RunWanted(platform=True)), (ALLOWED, DENIED, DENIED, ALLOWED)
     ),
+    "import-env of the platform": Deed(
+        lambda s, a: s.env_import.plan(a, EnvFile(Secret({})), EnvWanted()), _ONLY_ADMIN
+    ),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
     "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),
@@ -123,6 +127,9 @@ for _client, _read, _write, _every, _use in (
         f"client delete {_client}": Deed(lambda s, a, c=_client: s.clients.delete(a, f"{c}/New"), _write),
         f"run {_client}": Deed(lambda s, a, c=_client: s.running.variables(a, RunWanted(client=c)), _use),
         f"run {_client} by REF": Deed(lambda s, a, r=_ref: s.running.variables(a, RunWanted(refs=[r])), _use),
+        f"import-env {_client}": Deed(
+            lambda s, a, c=_client: s.env_import.plan(a, EnvFile(Secret({})), EnvWanted(c)), _write
+        ),
         f"test {_client}": Deed(lambda s, a, r=_ref: s.checks.test(a, r), _write),
         f"merchant list {_client}": Deed(lambda s, a, c=_client: s.merchants.listing(a, client=c), _every),
         f"merchant show {_client}": Deed(lambda s, a, r=_ref: s.merchants.show(a, r), _every),

@@ -38,6 +38,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "test": ("acme/Main",),
     "share": ("paypal_payflow", "--flat-fee", "10"),
     "merchant show": ("acme/Main",),
+    "import-env": ("/dev/null", "--yes"),
     "run": ("--client", "acme", "--", "true"),
     "db copy": ("--to", "sqlite:////dev/null/copy.db"),
     "keyring migrate": ("--to", "file:///dev/null/keyring.json"),

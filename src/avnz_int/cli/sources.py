@@ -131,9 +131,10 @@ class Sources:
         return {key: value for key, value in self.settings(file, pairs).items() if value is not None}
 
     def _object(self, file: str, option: str, *, secret: bool) -> dict[str, Any]:
-        text = (
-            self._stdin_once(option) if file == "-" else _file(self._state, Path(file), option, secret=secret)
-        )
+        if file == "-":
+            text = self._stdin_once(option)
+        else:
+            text = _file(self._state, Path(file), option, secret=secret)
         try:
             value = json.loads(text, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as exc:
