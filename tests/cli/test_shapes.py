@@ -16,6 +16,7 @@ from avnz_int.cli.shapes import schema as shape_schema
 from support.cli import Command
 from support.commands import LOGIN, PRICE, leaves, own, platform, takes_output, using
 from support.metering import as_file, line
+from support.services import PASSWORD
 
 GOLDEN = Path(__file__).parent / "golden" / "shapes"
 UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
@@ -137,6 +138,13 @@ def scene(command: Command) -> dict[str, Any]:
     found["db-current"] = told(command, "db", "current")
     found["db-check"] = told(command, "db", "check")
     found["db-upgrade"] = told(command, "db", "upgrade")
+    given = command.file("given.env", f"PAYFLOW_VENDOR=acme\nPAYFLOW_PWD='{PASSWORD}'\nAWS_REGION=x\nA=b\n")
+    words = ("import-env", given, "--client", "globex", "--yes")
+    found["import-env"] = told(command, *words)
+    command.file("given.env", "STRIPE_SECRET_KEY=a\n")
+    found["import-env-problems"] = told(command, *words, "--dry-run", exit_code=2)
+    copy = f"sqlite:///{command.folder / 'copy.db'}"
+    found["db-copy"] = told(command, "db", "copy", "--to", copy)
     found["error-dependents"] = command.fails("platform", "delete", "paypal_payflow", "--yes", exit_code=5)
     found["error-fields"] = command.fails(
         "client", "add", "paypal_payflow", "--client", "globex", exit_code=2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,8 @@ from avnz_int.model.bulk import Selection
 from avnz_int.model.enums import AuditOutcome, Category, KeyPurpose, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform, TestSelection
 from avnz_int.model.routing import MemberChanges, Transaction
+from avnz_int.model.env_import import EnvFile, EnvWanted
+from avnz_int.model.running import RunWanted
 from avnz_int.model.secret import Secret
 from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.model.tokens import NewToken
@@ -61,6 +64,8 @@ _OWN_WRITE = (ALLOWED, ALLOWED, DENIED, DENIED)
 _FOREIGN_READ = (ALLOWED, HIDDEN, ALLOWED, DENIED)
 _FOREIGN_WRITE = (ALLOWED, HIDDEN, DENIED, DENIED)
 _ALL = (ALLOWED, ALLOWED, ALLOWED, ALLOWED)
+_OWN_USE = (ALLOWED, ALLOWED, DENIED, ALLOWED)
+_FOREIGN_USE = (ALLOWED, HIDDEN, DENIED, ALLOWED)
 _FOREIGN_ALL = (ALLOWED, HIDDEN, ALLOWED, ALLOWED)
 
 DEEDS: dict[str, Deed] = {
@@ -125,6 +130,13 @@ DEEDS: dict[str, Deed] = {
     "import": Deed(lambda s, a: s.bulk_import.run(a, lambda: iter(())), _OWN_WRITE),
     "export": Deed(lambda s, a: list(s.bulk_export.masked(a)), _OWN_READ),
     "export bundle": Deed(lambda s, a: list(s.bulk_export.sealed(a, _LOCK)), _OWN_WRITE),
+    "db copy": Deed(lambda s, a: s.copying.copy(a, f"sqlite:///{tempfile.mkdtemp()}/copy.db"), _ONLY_ADMIN),
+    "run of the platform's": Deed(
+        lambda s, a: s.running.variables(a, RunWanted(platform=True)), (ALLOWED, DENIED, DENIED, ALLOWED)
+    ),
+    "import-env of the platform": Deed(
+        lambda s, a: s.env_import.plan(a, EnvFile(Secret({})), EnvWanted()), _ONLY_ADMIN
+    ),
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
     "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),
@@ -152,9 +164,9 @@ DEEDS: dict[str, Deed] = {
     ),
     "audit follow": Deed(lambda s, a: next(s.audit.follow(a)), _READERS),
 }
-for _client, _read, _write, _every in (
-    ("acme", _OWN_READ, _OWN_WRITE, _ALL),
-    ("globex", _FOREIGN_READ, _FOREIGN_WRITE, _FOREIGN_ALL),
+for _client, _read, _write, _every, _use in (
+    ("acme", _OWN_READ, _OWN_WRITE, _ALL, _OWN_USE),
+    ("globex", _FOREIGN_READ, _FOREIGN_WRITE, _FOREIGN_ALL, _FOREIGN_USE),
 ):
     _ref = f"{_client}/Main"
     DEEDS |= {
@@ -177,6 +189,10 @@ for _client, _read, _write, _every in (
         f"client delete {_client}": Deed(lambda s, a, c=_client: s.clients.delete(a, f"{c}/New"), _write),
         f"export {_client}": Deed(
             lambda s, a, c=_client: list(s.bulk_export.masked(a, Selection(client=c))), _read
+        f"run {_client}": Deed(lambda s, a, c=_client: s.running.variables(a, RunWanted(client=c)), _use),
+        f"run {_client} by REF": Deed(lambda s, a, r=_ref: s.running.variables(a, RunWanted(refs=[r])), _use),
+        f"import-env {_client}": Deed(
+            lambda s, a, c=_client: s.env_import.plan(a, EnvFile(Secret({})), EnvWanted(c)), _write
         ),
         f"test {_client}": Deed(lambda s, a, r=_ref: s.checks.test(a, r), _write),
         f"sweep choose {_client}": Deed(

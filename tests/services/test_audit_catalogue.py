@@ -119,6 +119,7 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     ),
     Action.CREDENTIALS_READ: (
         "credentials were opened: by `show`, a test, an export, or an update; `purpose` says which",
+        "credentials were opened: by `show`, `run`, a test, or an update that tests them: see `purpose`",
         lambda s: s.clients.show(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_FINGERPRINT: (
@@ -200,6 +201,9 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     Action.BULK_IMPORT: (
         "records were imported: how many; what each of them did stands before it",
         lambda s: s.bulk_import.run(ADMIN, lambda: iter(())),
+    Action.DATABASE_COPY: (
+        "the database was copied into another, or was to be",
+        lambda s: s.copying.copy(SERVICE, "sqlite:///none"),
     ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.

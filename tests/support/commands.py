@@ -48,6 +48,9 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "resolve": ("--all", "--category", "payment_gateway"),
     "token create": ("--role", "auditor", "--name", "later"),
     "token revoke": ("later", "--yes"),
+    "import-env": ("/dev/null", "--yes"),
+    "run": ("--client", "acme", "--", "true"),
+    "db copy": ("--to", "sqlite:////dev/null/copy.db"),
     "keyring migrate": ("--to", "file:///dev/null/keyring.json"),
 }
 """Command -> arguments that it cannot do without; they speak of what `own` and `platform` make."""

@@ -257,3 +257,4 @@ class Action(StrEnum):
     BULK_IMPORT = "bulk:import"
     DOCTOR_READ = "doctor:read"
     DOCTOR_FIX = "doctor:fix"
+    DATABASE_COPY = "database:copy"
