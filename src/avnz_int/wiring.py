@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from avnz_int.services.env_import import EnvImport
     from avnz_int.services.keyrings import Keyrings
     from avnz_int.services.keys import Keys
+    from avnz_int.services.manifests import Manifests
     from avnz_int.services.merchants import Merchants
     from avnz_int.services.payouts import Payouts
     from avnz_int.services.platform import PlatformIntegrations
@@ -256,6 +257,13 @@ class Services:
         from avnz_int.services.routing import Routing
 
         return Routing(self._work)
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """Declarative configuration."""
+        from avnz_int.services.manifests import Manifests
+
+        return Manifests(self._work, self._prober, self._notify)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -90,13 +90,14 @@ def emit_all(
         sys.stderr.write(f"({empty})\n")
 
 
-def console(state: State) -> Console:
-    """A Rich console on standard output: plain and unfolded where that is no terminal."""
+def console(state: State, *, to_stderr: bool = False) -> Console:
+    """A Rich console on standard output (or error): plain and unfolded where that is no terminal."""
     from rich.console import Console  # noqa: PLC0415  # 48 ms that JSON does not pay
 
-    terminal = sys.stdout.isatty()
+    stream = sys.stderr if to_stderr else sys.stdout
+    terminal = stream.isatty()
     return Console(
-        file=sys.stdout,
+        file=stream,
         # None: no escape sequence at all, whatever FORCE_COLOR says.
         color_system="auto" if terminal and state.color else None,
         highlight=False,

@@ -258,3 +258,6 @@ class Action(StrEnum):
     DOCTOR_READ = "doctor:read"
     DOCTOR_FIX = "doctor:fix"
     DATABASE_COPY = "database:copy"
+    MANIFEST_READ = "manifest:read"
+    MANIFEST_APPLY = "manifest:apply"
+    MANIFEST_EXPORT = "manifest:export"

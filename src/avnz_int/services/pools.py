@@ -186,6 +186,18 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
+def settled(wanted: MemberChanges) -> dict[str, Any]:
+    """Column -> value of a member that is made as `wanted` says.
+
+    Raises:
+        InvalidInputError: a value out of its range, or a limit without a currency.
+    """
+    values = _checked(wanted)
+    after = {**_DEFAULTS, **values}
+    _settle_limits(after, values)
+    return {column: after[column] for column in _SET}
+
+
 def named(work: Reading, client_id: str | None, name: str, client: str | None) -> rows.Row:
     """The pool of this name of a client, or (None) of the organization.
 

@@ -61,11 +61,18 @@ class Tenants:
         self._notify = notify
 
     def add(
-        self, actor: Actor, slug: str, *, name: str | None = None, under: str | None = None
+        self,
+        actor: Actor,
+        slug: str,
+        *,
+        name: str | None = None,
+        under: str | None = None,
+        enrolled: bool = True,
     ) -> TenantView:
         """The new tenant: a client of the organization, or, under a client, a company.
 
-        A new client uses what the organization shares with new clients by default.
+        A new client uses what the organization shares with new clients by default, unless it is not to be
+        `enrolled`.
 
         Raises:
             ExistsError: the slug is taken, by a tenant of whatever kind.
@@ -95,7 +102,7 @@ class Tenants:
             }
             rows.add(work.connection, table, row)
             work.record({"slug": [None, slug], "name": [None, shown]}, target=_target(table, row))
-            told = enrolment.enrol(work, actor, row) if table is tenants.CLIENT else []
+            told = enrolment.enrol(work, actor, row) if enrolled and table is tenants.CLIENT else []
         for notice in told:
             self._notify(notice)
         return _view(table, row, parent["slug"])

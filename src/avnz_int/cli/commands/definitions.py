@@ -113,6 +113,18 @@ def schema_(
 
 
 @app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of which kind of file: manifest.")],
+) -> None:
+    """Print the JSON Schema of a file that people write, for their editors; needs no database."""
+    import json
+
+    from avnz_int.definitions import documents
+
+    typer.echo(json.dumps(documents.for_editors(name), indent=2, ensure_ascii=False))
+
+
+@app.command()
 def validate(
     ctx: typer.Context,
     paths: Annotated[

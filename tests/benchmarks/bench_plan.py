@@ -1,0 +1,102 @@
+"""How long `plan` takes on 10,000 integrations without a change, on both databases.
+
+Against a process that imports sqlmodel and parses the same YAML with PyYAML. The goal of the plan itself is
+10 seconds, whatever the machine. Run it: it prints both.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from bench_list import copy
+from measure import PROGRAM, Case, compare
+from sqlalchemy import insert, select
+
+from avnz_int.db import clients
+from avnz_int.db.engine import Database
+from support.postgres import PostgresServer
+from support.services import CLIENTS, PASSWORD, add_untested, prepared, token_of
+
+ROWS = 10_000
+GOAL_S = 10
+BARE = """\
+import sys, yaml, sqlmodel
+print(len(yaml.load(open(sys.argv[1]), Loader=yaml.CSafeLoader)))
+"""
+ITEM = """\
+      - provider: paypal_payflow
+        name: Number {number}
+        mode: own
+        environment: production
+        priority: 0
+        default: false
+        status: active
+        settings: {{}}
+        credentials:
+          partner: PayPal
+          vendor: acme
+          user: acme
+          password: env:PAYFLOW_PASSWORD
+"""
+
+
+def manifest(path: Path) -> None:
+    """A file of what `fill` makes."""
+    items = "".join(ITEM.format(number=number) for number in range(ROWS))
+    head = f"apiVersion: avnz-int/1\nkind: Manifest\nclients:\n  - slug: {CLIENTS[0]}\n    integrations:\n"
+    path.write_text(head + items)
+
+
+def fill(url: str, folder: Path) -> None:
+    """10,000 integrations of one client, copies of one that the services made, with its fingerprints."""
+    with prepared(url, folder / "keyring.json") as services:
+        add_untested(services, "Number 0")
+    database = Database(url)
+    try:
+        with database.write() as connection:
+            row = dict(connection.execute(select(clients.INTEGRATION)).mappings().one())
+            connection.execute(insert(clients.INTEGRATION), [copy(row, i) for i in range(1, ROWS)])
+    finally:
+        database.close()
+
+
+def measure(kind: str, url: str, folder: Path) -> None:
+    """Compare the processes on one database."""
+    path = folder / "manifest.yaml"
+    manifest(path)
+    variables = {
+        "AVNZ_INT_DATABASE_URL": url,
+        "AVNZ_INT_KEYRING": f"file://{folder / 'keyring.json'}",
+        "PAYFLOW_PASSWORD": PASSWORD,
+    }
+    token = token_of(folder / "keyring.json")
+    if kind == "postgresql" and token.exists():
+        variables["AVNZ_INT_TOKEN"] = token.read_text()
+    plan = Case("avnz-int plan", (*PROGRAM, "plan", "-f", str(path)), None, variables)
+    compare(
+        f"plan, {ROWS} integrations without a change, {kind}",
+        [Case("sqlmodel, yaml.load", (sys.executable, "-c", BARE, str(path))), plan],
+        rounds=3,
+    )
+    seconds = plan.seconds()
+    print(f"  goal: at most {GOAL_S} s   {'met' if seconds <= GOAL_S else 'MISSED'} ({seconds:.1f} s)")
+
+
+def main() -> None:
+    """Both databases."""
+    os.umask(0o077)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fill(f"sqlite:///{folder / 'avnz-int.db'}", folder)
+        measure("sqlite", f"sqlite:///{folder / 'avnz-int.db'}", folder)
+    with tempfile.TemporaryDirectory() as name, PostgresServer() as server:
+        url = server.url(server.create_database())
+        fill(url, Path(name))
+        measure("postgresql", url, Path(name))
+
+
+if __name__ == "__main__":
+    main()
