@@ -330,6 +330,7 @@ class Services:
 
         return Payouts(self._work)
 
+    @cached_property
     def doctor(self) -> Doctor:
         """Examination of everything."""
         from avnz_int.services.doctor import Doctor

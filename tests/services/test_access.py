@@ -18,9 +18,9 @@ from avnz_int.errors import AvnzError, ForbiddenError, NotFoundError, UnknownPro
 from avnz_int.model.actor import Actor
 from avnz_int.model.bulk import Selection
 from avnz_int.model.enums import AuditOutcome, Category, KeyPurpose, Role
+from avnz_int.model.env_import import EnvFile, EnvWanted
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform, TestSelection
 from avnz_int.model.routing import MemberChanges, Transaction
-from avnz_int.model.env_import import EnvFile, EnvWanted
 from avnz_int.model.running import RunWanted
 from avnz_int.model.secret import Secret
 from avnz_int.model.simulation import Month, OwnFees
@@ -189,6 +189,7 @@ for _client, _read, _write, _every, _use in (
         f"client delete {_client}": Deed(lambda s, a, c=_client: s.clients.delete(a, f"{c}/New"), _write),
         f"export {_client}": Deed(
             lambda s, a, c=_client: list(s.bulk_export.masked(a, Selection(client=c))), _read
+        ),
         f"run {_client}": Deed(lambda s, a, c=_client: s.running.variables(a, RunWanted(client=c)), _use),
         f"run {_client} by REF": Deed(lambda s, a, r=_ref: s.running.variables(a, RunWanted(refs=[r])), _use),
         f"import-env {_client}": Deed(

@@ -201,6 +201,7 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     Action.BULK_IMPORT: (
         "records were imported: how many; what each of them did stands before it",
         lambda s: s.bulk_import.run(ADMIN, lambda: iter(())),
+    ),
     Action.DATABASE_COPY: (
         "the database was copied into another, or was to be",
         lambda s: s.copying.copy(SERVICE, "sqlite:///none"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avnz_int.cli import durations, output
+from avnz_int.cli import moments, output
 from avnz_int.cli.state import Format, Output, State, not_empty, state_of
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def doctor(
     wanted = Examination(
         lint=lint,
         fix=fix,
-        stale_s=durations.seconds("--stale", stale),
-        max_age_s=durations.seconds("--max-age", max_age),
+        stale_s=moments.seconds("--stale", stale),
+        max_age_s=moments.seconds("--max-age", max_age),
         checkpoint=None if checkpoint is None else Path(checkpoint),
     )
     service = state.services.doctor
