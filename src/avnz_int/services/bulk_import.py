@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avnz_int.db.claims import Claims
 from avnz_int.errors import AvnzError, ChangedMeanwhileError
@@ -15,12 +15,14 @@ from avnz_int.model.enums import Action, AuditOutcome, Role
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import access
 from avnz_int.services.bulk_plan import Deed, Item, Judge
-from avnz_int.services.bulk_tests import Tester
 from avnz_int.services.bulk_write import Doer
 from avnz_int.services.probe import Prober
 from avnz_int.services.saving import Saver
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work, Writing
+
+if TYPE_CHECKING:
+    from avnz_int.services.bulk_tests import Tester
 
 MOST_ERRORS = 10_000
 """So many errors are told one by one; all are counted."""
@@ -131,7 +133,12 @@ class _Run:
         self._on_batch = on_batch
         saver = Saver(work, prober, notify)
         self._judge = Judge(actor, options.if_exists, claims, saver, notify)
-        self._tester = Tester(work, prober, saver, notify)
+        self._tester: Tester | None = None
+        if options.test:
+            # An event loop and all that checks need: 40 ms that --no-test does not pay.
+            from avnz_int.services.bulk_tests import Tester  # noqa: PLC0415
+
+            self._tester = Tester(work, prober, saver, notify)
         self._doer = Doer(work, prober, notify, actor, self._judge)
         self.tally = Tally()
 
@@ -177,11 +184,11 @@ class _Run:
         """Import a batch."""
         with self._work.reading(self._actor, Action.BULK_IMPORT) as reading:
             self._judge.check(reading.connection, items)
-            if self._options.test:
+            if self._tester is not None:
                 # Nothing is sent that could not be sealed afterwards.
                 self._work.vault.cipher(reading.connection)
                 self._judge.plan(reading, items)
-        if self._options.test:
+        if self._tester is not None:
             self._tester.run(self._actor, items, self._options, self._judge)
             self._judge.forget_made()
         if any(item.error is None for item in items):
@@ -197,7 +204,7 @@ class _Run:
 
     def _atomically(self, records: Records) -> None:
         """All of them in one transaction, or none."""
-        tested, digest = self._tested(records) if self._options.test else ({}, None)
+        tested, digest = ({}, None) if self._tester is None else self._tested(records, self._tester)
         if not self.tally.failed:
             self.tally.undone()
             try:
@@ -214,7 +221,7 @@ class _Run:
             with self._work.writing(self._actor, Action.BULK_IMPORT) as work:
                 self._summarise(work)
 
-    def _tested(self, records: Records) -> tuple[dict[int, tuple[CheckReport, Any]], bytes]:
+    def _tested(self, records: Records, tester: Tester) -> tuple[dict[int, tuple[CheckReport, Any]], bytes]:
         """What the tests say of each line, and a digest of what was read; all is judged on the way."""
         found: dict[int, tuple[CheckReport, Any]] = {}
         alike: dict[CheckReport, CheckReport] = {}
@@ -224,7 +231,7 @@ class _Run:
                 self._judge.check(reading.connection, items)
                 self._work.vault.cipher(reading.connection)
                 self._judge.plan(reading, items)
-            self._tester.run(self._actor, items, self._options, self._judge)
+            tester.run(self._actor, items, self._options, self._judge)
             for item in items:
                 if item.report is not None:
                     report = replace(item.report, latency_ms=None, warnings=())

@@ -122,9 +122,7 @@ def _records(
 
     def on_plain() -> None:
         if exposed:
-            state.notify(
-                f"{file} holds credentials and can be read by others: chmod 600 {file}, then delete it"
-            )
+            state.notify(f"{file} holds credentials and can be read by others: chmod 600 {file}")
 
     return bulk_reading.records(opened, bulk_reading.form_of(file, records_as), unlock, on_plain)
 
