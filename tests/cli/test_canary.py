@@ -39,7 +39,10 @@ CODES = {"platform add": 5, "platform delete": 5, "tenant remove": 5}
 """Command -> exit code of its first run: what it would make is there, or what it would end is needed."""
 APART = {
     "demo": "tests/cli/test_processes.py::test_demo",
+    "db copy": "tests/cli/test_canary.py::test_every_command",
+    "import-env": "tests/cli/test_import_env.py::test_import",
     "keyring migrate": "tests/cli/test_canary.py::test_every_command",
+    "run": "tests/cli/test_run.py::test_environment",
 }
 """Command that the walk leaves out -> the test that runs it."""
 

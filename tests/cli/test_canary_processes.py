@@ -29,7 +29,8 @@ from support.services import add_many, make_services
 
 pytestmark = pytest.mark.slow
 
-APART = {"demo", "keyring migrate", "client delete", "platform delete", "tenant remove"}
+APART = {"demo", "db copy", "keyring migrate", "client delete", "platform delete", "tenant remove"}
+APART |= {"import-env", "run"}
 _TESTS = Path(__file__).parents[1]
 
 

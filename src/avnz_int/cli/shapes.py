@@ -35,6 +35,7 @@ SHAPES: Mapping[str, Any] = {
     "client show": views.ClientView,
     "client update": views.ClientView,
     "client usage": usage.IntegrationUsage,
+    "db copy": Any,
     "db check": {"matches": bool, "differences": list[str]},
     "db current": {"current": str | None, "head": str, "upToDate": bool},
     "db upgrade": {"before": str | None, "after": str, "changed": bool},

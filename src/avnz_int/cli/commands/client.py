@@ -20,6 +20,7 @@ from avnz_int.cli.state import (
     EnvironmentOption,
     Format,
     KeepPrevious,
+    MonthOption,
     Output,
     ProviderArgument,
     ProviderFilter,

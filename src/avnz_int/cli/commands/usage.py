@@ -12,7 +12,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from avnz_int.cli import complete, output
-from avnz_int.cli.state import ClientOption, Format, Output, not_empty, state_of
+from avnz_int.cli.state import ClientOption, Format, MonthOption, Output, not_empty, state_of
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
 from avnz_int.model.usage import RecordReport, UsageFormat
 
@@ -28,10 +28,6 @@ _SUFFIXES = {
     ".json": UsageFormat.JSONL,
 }
 _TOLD = 100
-MonthOption = Annotated[
-    str | None,
-    typer.Option("--month", metavar="YYYY-MM", callback=not_empty, help="The month (the running one)."),
-]
 
 
 @app.command()
