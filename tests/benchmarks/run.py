@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bench_audit
+import bench_doctor
 import bench_list
 import bench_seal
 import bench_startup
@@ -11,7 +12,7 @@ import bench_sweep
 
 def main() -> None:
     """Print a table for each."""
-    for benchmark in (bench_startup, bench_list, bench_seal, bench_sweep, bench_audit):
+    for benchmark in (bench_startup, bench_list, bench_seal, bench_sweep, bench_audit, bench_doctor):
         benchmark.main()
 
 

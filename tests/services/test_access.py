@@ -88,6 +88,8 @@ DEEDS: dict[str, Deed] = {
     "audit list": Deed(lambda s, a: s.audit.listing(a), _READERS),
     "audit verify": Deed(lambda s, a: s.audit.verify(a), _READERS),
     "audit export": Deed(lambda s, a: s.audit.export(a), _READERS),
+    "doctor": Deed(lambda s, a: s.doctor.examine(a), _READERS),
+    "doctor --fix": Deed(lambda s, a: s.doctor.mend(a), _ONLY_ADMIN),
     "audit follow": Deed(lambda s, a: next(s.audit.follow(a)), _READERS),
 }
 for _client, _read, _write, _every in (
@@ -190,6 +192,7 @@ def test_every_method_is_covered(services: Services) -> None:
         services.merchants,
         services.tenants,
         services.definitions,
+        services.doctor,
     ):
         public = {name for name in vars(type(service)) if not name.startswith("_")}
         assert public - covered - {"delete"} == set()

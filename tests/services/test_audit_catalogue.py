@@ -147,6 +147,11 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     ),
     Action.AUDIT_READ: (REFUSED, lambda s: s.audit.listing(SERVICE)),
     Action.AUDIT_EXPORT: ("the audit trail was exported", lambda s: s.audit.export(ADMIN)),
+    Action.DOCTOR_READ: (REFUSED, lambda s: s.doctor.examine(SERVICE)),
+    Action.DOCTOR_FIX: (
+        "`doctor --fix` mended something; the changes say what",
+        lambda s: s.doctor.mend(SERVICE),
+    ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.
 
