@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bench_audit
 import bench_bulk
+import bench_doctor
 import bench_list
 import bench_resolve
 import bench_seal
@@ -22,6 +23,7 @@ def main() -> None:
         bench_sweep,
         bench_audit,
         bench_bulk,
+        bench_doctor,
         bench_usage,
     ):
         benchmark.main()

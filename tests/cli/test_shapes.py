@@ -135,6 +135,8 @@ def scene(command: Command) -> dict[str, Any]:
     listed = told(command, "token", "list")
     found["token-list"] = [token for token in listed if token["name"] == "shape"]
     found["token-revoke"] = told(command, "token", "revoke", "shape", "--yes")
+    found["doctor"] = told(command, "doctor")
+    found["doctor-lint"] = told(command, "doctor", "--lint", exit_code=5)
     found["db-current"] = told(command, "db", "current")
     found["db-check"] = told(command, "db", "check")
     found["db-upgrade"] = told(command, "db", "upgrade")

@@ -162,6 +162,8 @@ DEEDS: dict[str, Deed] = {
     "sweep choose platform": Deed(
         lambda s, a: s.sweep.choose(a, TestSelection(platform_only=True)), _ONLY_ADMIN
     ),
+    "doctor": Deed(lambda s, a: s.doctor.examine(a), _READERS),
+    "doctor --fix": Deed(lambda s, a: s.doctor.mend(a), _ONLY_ADMIN),
     "audit follow": Deed(lambda s, a: next(s.audit.follow(a)), _READERS),
 }
 for _client, _read, _write, _every, _use in (

@@ -206,6 +206,11 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         "the database was copied into another, or was to be",
         lambda s: s.copying.copy(SERVICE, "sqlite:///none"),
     ),
+    Action.DOCTOR_READ: (REFUSED, lambda s: s.doctor.examine(SERVICE)),
+    Action.DOCTOR_FIX: (
+        "`doctor --fix` mended something; the changes say what",
+        lambda s: s.doctor.mend(SERVICE),
+    ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.
 
