@@ -5,17 +5,23 @@ A name is the command's words joined by `-`: `client-list`. A wheel holds a file
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import avnz_int
-from avnz_int.errors import NotFoundError
-from avnz_int.model import json_schema, routing, sharing, statements, tokens, usage, views
-
-FOLDER = Path(avnz_int.__file__).parent / "schemas"
-"""Schemas as files: in the tree those that are written by hand, in a wheel all of them."""
+from avnz_int.model import (
+    bulk,
+    copies,
+    doctor,
+    env_import,
+    json_schema,
+    manifest,
+    routing,
+    sharing,
+    statements,
+    tokens,
+    usage,
+    views,
+)
 
 SHAPES: Mapping[str, Any] = {
     "audit export": list[views.AuditView],
@@ -35,7 +41,7 @@ SHAPES: Mapping[str, Any] = {
     "client show": views.ClientView,
     "client update": views.ClientView,
     "client usage": usage.IntegrationUsage,
-    "db copy": Any,
+    "db copy": copies.CopyView,
     "db check": {"matches": bool, "differences": list[str]},
     "db current": {"current": str | None, "head": str, "upToDate": bool},
     "db upgrade": {"before": str | None, "after": str, "changed": bool},
@@ -78,6 +84,12 @@ SHAPES: Mapping[str, Any] = {
     "usage record": usage.RecordReport,
     "usage show": list[usage.UsageView],
     "whoami": views.WhoamiView,
+    "doctor": doctor.Diagnosis,
+    "export": bulk.ExportReport,
+    "import": bulk.ImportReport,
+    "import-env": env_import.EnvImportView,
+    "plan": manifest.PlanView,
+    "apply": manifest.PlanView,
     "error": {"error": {"code": str, "message": str, "hint": str | None, "details": dict[str, Any]}},
 }
 """Command -> the type of its JSON, as an array even where lines are printed as they come.
@@ -97,16 +109,14 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of this name.
+    """The JSON Schema of a command's output, or of a kind of file.
 
     Raises:
-        NotFoundError: there is none; the hint names all.
+        InvalidInputError: there is none; the hint has the nearest names.
     """
-    path = FOLDER / f"{name}.json"
-    if path.parent == FOLDER and path.is_file():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
     made = schemas()
-    if name not in made:
-        written = {path.stem for path in FOLDER.glob("*.json")}
-        raise NotFoundError(f"no schema {name!r}", hint=f"there are {', '.join(sorted({*made, *written}))}")
-    return made[name]
+    if name in made:
+        return made[name]
+    from avnz_int.definitions import documents  # noqa: PLC0415  # seeds, which the shapes do not need
+
+    return documents.for_editors(name, also=made)

@@ -95,33 +95,26 @@ def seed(
         )
 
 
-@app.command("schema")
-def schema_(
+@app.command()
+def schema(
     ctx: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A command's words joined by -, as client-list; or error.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="manifest; a command's words joined by -, as client-list; error."
+        ),
     ],
     form: Output = Format.TABLE,
 ) -> None:
-    """Print the JSON Schema of what a command prints with -o json; needs no database."""
+    """Print the JSON Schema of a file that people write, or of what a command prints; needs no database."""
     import json
 
     from avnz_int.cli import shapes
 
     found = shapes.schema(name)
-    output.emit(state_of(ctx), form, found, lambda one: typer.echo(json.dumps(one, indent=2)))
-
-
-@app.command()
-def schema(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of which kind of file: manifest.")],
-) -> None:
-    """Print the JSON Schema of a file that people write, for their editors; needs no database."""
-    import json
-
-    from avnz_int.definitions import documents
-
-    typer.echo(json.dumps(documents.for_editors(name), indent=2, ensure_ascii=False))
+    output.emit(
+        state_of(ctx), form, found, lambda one: typer.echo(json.dumps(one, indent=2, ensure_ascii=False))
+    )
 
 
 @app.command()
