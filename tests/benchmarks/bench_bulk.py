@@ -145,6 +145,7 @@ def records_file(folder: Path, count: int) -> Path:
     file = folder / f"{count}.jsonl"
     if not file.exists():
         with file.open("w") as opened:
+            file.chmod(0o600)
             opened.writelines(json.dumps(record(number)) + "\n" for number in range(count))
     return file
 

@@ -18,7 +18,7 @@ from avnz_int.model.bulk import ExportReport, Kind, Progress, Selection
 from avnz_int.model.enums import Action, AuditOutcome, Mode, Role
 from avnz_int.model.secret import MASK, Credentials, Secret
 from avnz_int.services import access, integrations, refs
-from avnz_int.services.bulk_plan import InForce
+from avnz_int.services.bulk_items import InForce
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work, Writing

@@ -14,7 +14,8 @@ from avnz_int.model.bulk import Given, ImportOptions, ImportReport, Problem, Pro
 from avnz_int.model.enums import Action, AuditOutcome, Role
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import access
-from avnz_int.services.bulk_plan import Deed, Item, Judge
+from avnz_int.services.bulk_items import Deed, Item
+from avnz_int.services.bulk_plan import Judge
 from avnz_int.services.bulk_write import Doer
 from avnz_int.services.probe import Prober
 from avnz_int.services.saving import Saver

@@ -15,7 +15,7 @@ from avnz_int.definitions.loader import nearest
 from avnz_int.errors import AvnzError, InvalidInputError
 from avnz_int.model.bulk import Kind
 from avnz_int.model.enums import Environment, Mode, Status
-from avnz_int.model.inputs import UNSET, Changes, NewClient, NewPlatform
+from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.pricing import Pricing
 from avnz_int.model.secret import MASK, Credentials, Secret
 
@@ -204,11 +204,7 @@ def about(value: Any) -> tuple[str | None, str | None]:
 
 
 def require_environment(text: str | None) -> Environment | None:
-    """The environment of that name.
-
-    Raises:
-        InvalidInputError: there is none.
-    """
+    """The environment of that name; raises InvalidInputError where there is none."""
     if text is None:
         return None
     try:
@@ -280,18 +276,14 @@ def _changes(value: dict[str, Any], credentials: Credentials | None, *, of_clien
     # In platform mode it is the platform integration's.
     if environment is not None and value.get("mode") != Mode.PLATFORM:
         wanted["environment"] = environment
-    if not of_client:
-        if value.get("name") is not None:
-            wanted["name"] = value["name"]
-        return Changes(**wanted)
-    if "priority" in value:
-        wanted["priority"] = value["priority"]
-    if "isDefault" in value:
-        wanted["is_default"] = value["isDefault"]
-    return Changes(**wanted) if wanted else _NO_CHANGES
+    # A client integration's name is what it is known by.
+    for field, name in (("priority", "priority"), ("isDefault", "is_default")) if of_client else _NAME:
+        if value.get(field) is not None:
+            wanted[name] = value[field]
+    return Changes(**wanted)
 
 
-_NO_CHANGES = Changes(name=UNSET)
+_NAME = (("name", "name"),)
 
 
 def _platform(value: dict[str, Any]) -> Record:

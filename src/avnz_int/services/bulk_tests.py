@@ -11,7 +11,8 @@ from avnz_int.model.bulk import ImportOptions
 from avnz_int.model.enums import AuditOutcome, Environment, Mode, Outcome
 from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckRequest
-from avnz_int.services.bulk_plan import Deed, Item, Judge
+from avnz_int.services.bulk_items import Deed, Item
+from avnz_int.services.bulk_plan import Judge
 from avnz_int.services.bulk_records import ClientRecord, PlatformRecord
 from avnz_int.services.bulk_write import ACTIONS
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE

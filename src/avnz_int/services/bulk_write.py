@@ -18,7 +18,8 @@ from avnz_int.model.secret import Credentials
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import chain, client_rows, integrations
 from avnz_int.services import merchants as accounts
-from avnz_int.services.bulk_plan import Deed, Item, Judge, replaced
+from avnz_int.services.bulk_items import Deed, Item
+from avnz_int.services.bulk_plan import Judge, replaced
 from avnz_int.services.bulk_records import ClientRecord, PlatformRecord, TenantRecord
 from avnz_int.services.clients import ClientIntegrations
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
