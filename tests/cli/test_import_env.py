@@ -168,7 +168,9 @@ def test_aliases(command: Command) -> None:
     )
     assert "VITE_STRIPE_SECRET_KEY" in result.stderr
     hosts = (
-        "AUTH0_DOMAIN=https://x.us.auth0.com/\nAUTH0_CLIENT_ID=" + "c" * 32 + "\nAUTH0_CLIENT_SECRET=canary\n"
+        "AUTH0_DOMAIN=https://x.us.auth0.com/\nAUTH0_CLIENT_ID="
+        + "c" * 32
+        + "\nAUTH0_CLIENT_SECRET=canary-canary-canary-canary-canary-1234\n"
     )
     told(command, hosts, "--yes", "--no-test", client="")
     assert "x.us.auth0.com" == command("platform", "show", "auth0", "-o", "json").json["settings"]["domain"]

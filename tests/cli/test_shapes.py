@@ -143,11 +143,6 @@ def scene(command: Command) -> dict[str, Any]:
     found["db-current"] = told(command, "db", "current")
     found["db-check"] = told(command, "db", "check")
     found["db-upgrade"] = told(command, "db", "upgrade")
-    given = command.file("given.env", f"PAYFLOW_VENDOR=acme\nPAYFLOW_PWD='{PASSWORD}'\nAWS_REGION=x\nA=b\n")
-    words = ("import-env", given, "--client", "globex", "--yes")
-    found["import-env"] = told(command, *words)
-    command.file("given.env", "STRIPE_SECRET_KEY=a\n")
-    found["import-env-problems"] = told(command, *words, "--dry-run", exit_code=2)
     copy = f"sqlite:///{command.folder / 'copy.db'}"
     found["db-copy"] = told(command, "db", "copy", "--to", copy)
     found["error-dependents"] = command.fails("platform", "delete", "paypal_payflow", "--yes", exit_code=5)
@@ -156,6 +151,11 @@ def scene(command: Command) -> dict[str, Any]:
     )
     found["error-provider"] = command.fails("platform", "add", "paypal", exit_code=2)
     found["error-several"] = command("test", "acme/Main", "acme/x", "-o", "json", exit_code=3).error
+    given = command.file("given.env", f"PAYFLOW_VENDOR=acme\nPAYFLOW_PWD='{PASSWORD}'\nAWS_REGION=x\nA=b\n")
+    words = ("import-env", given, "--client", "globex", "--yes")
+    found["import-env"] = told(command, *words)
+    command.file("given.env", "STRIPE_SECRET_KEY=a\n")
+    found["import-env-problems"] = told(command, *words, "--dry-run", exit_code=2)
     found["client-delete"] = told(command, "client", "delete", "acme/Main", "--yes")
     found["share-off"] = told(command, "share", "paypal_payflow", "--off", "--revoke", "--yes")
     found["client-delete-platform"] = told(command, "client", "delete", "acme/Ours", "--yes")
