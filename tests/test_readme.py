@@ -30,6 +30,8 @@ MEANING = {
     6: "a provider rejected the credentials, or a connection test failed",
     7: "a provider, the database, the disk or the key service cannot be used now: try again",
     8: "a key is missing or open to others, a ciphertext or the audit trail fails its integrity check",
+    126: "`run`: the command cannot be executed",
+    127: "`run`: there is no such command",
     130: "interrupted",
 }
 NORMAL = (

@@ -6,9 +6,19 @@ import os
 import time
 from datetime import UTC, datetime
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_ALPHABET = _LETTERS + "0123456789"
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+_ALPHABET = _LETTERS + b"0123456789"
 _ID_TAIL = 23
+
+
+def _table(alphabet: bytes) -> tuple[bytes, bytes]:
+    """What makes characters of random bytes, and the bytes to leave out so that all are equally likely."""
+    fair = 256 // len(alphabet) * len(alphabet)
+    return bytes(alphabet[byte % len(alphabet)] for byte in range(256)), bytes(range(fair, 256))
+
+
+_FIRST, _FIRST_OUT = _table(_LETTERS)
+_REST, _REST_OUT = _table(_ALPHABET)
 
 
 def now() -> datetime:
@@ -38,14 +48,12 @@ def parse_rfc3339(text: str) -> datetime:
 
 def new_id() -> str:
     """A random id in cuid2's shape: a letter, then 23 of a-z and 0-9 (about 123 bits)."""
-    # One big draw and a few divisions cost 2 us; a choice() for each character 12 us.
-    number = int.from_bytes(os.urandom(20))
-    number, first = divmod(number, 26)
-    tail = []
-    for _ in range(_ID_TAIL):
-        number, digit = divmod(number, 36)
-        tail.append(_ALPHABET[digit])
-    return _LETTERS[first] + "".join(tail)
+    # One draw and two translations cost 1 us, dividing a big number 2, a choice() a character 12.
+    while True:
+        drawn = os.urandom(48)
+        made = drawn[:8].translate(_FIRST, _FIRST_OUT)[:1] + drawn[8:].translate(_REST, _REST_OUT)[:_ID_TAIL]
+        if len(made) == 1 + _ID_TAIL:
+            return made.decode("ascii")
 
 
 def elapsed_ms(since: float) -> int:

@@ -259,6 +259,25 @@ class AuditBrokenError(IntegrityError):
     code = "audit_broken"
 
 
+# --- 126, 127: the command of `run`, as shells say it ----------------------------------------------
+
+
+class CommandNotExecutableError(AvnzError):
+    """`run`: the command is there and cannot be executed."""
+
+    code = "command_not_executable"
+    exit_code = 126
+    http_status = 422
+
+
+class CommandNotFoundError(AvnzError):
+    """`run`: there is no such command."""
+
+    code = "command_not_found"
+    exit_code = 127
+    http_status = 422
+
+
 # --- 130: interrupted ----------------------------------------------------------------------------
 
 

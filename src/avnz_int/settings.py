@@ -148,7 +148,7 @@ class Settings:
             )
         prefix = "AVNZ_INT_ENDPOINT_"
         return cls(
-            database_url=_checked_url(url),
+            database_url=checked_url(url),
             schema=schema,
             keyring_url=keyring_url or env.get("AVNZ_INT_KEYRING") or default_keyring_url(),
             endpoints={
@@ -183,7 +183,12 @@ def _checked_hosts(text: str) -> tuple[str, ...]:
     return entries
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
+    """A database URL of a kind that can be used.
+
+    Raises:
+        UsageError: it is of another kind.
+    """
     if url.startswith("sqlite:///") and url not in {"sqlite:///", "sqlite:///:memory:"}:
         return url
     if url.startswith("postgresql+psycopg://"):

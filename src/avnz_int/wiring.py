@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from avnz_int.model.views import WhoamiView
     from avnz_int.services.audit import AuditTrail
     from avnz_int.services.billing import Billing
+    from avnz_int.services.bulk_export import BulkExport
+    from avnz_int.services.bulk_import import BulkImport
     from avnz_int.services.checks import Checks
     from avnz_int.services.clients import ClientIntegrations
+    from avnz_int.services.copying import Copying
     from avnz_int.services.definitions import Definitions
+    from avnz_int.services.doctor import Doctor
+    from avnz_int.services.env_import import EnvImport
     from avnz_int.services.keyrings import Keyrings
     from avnz_int.services.keys import Keys
     from avnz_int.services.manifests import Manifests
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from avnz_int.services.probe import Prober
     from avnz_int.services.resolution import Resolution
     from avnz_int.services.routing import Routing
+    from avnz_int.services.running import Running
     from avnz_int.services.schema import Schema
     from avnz_int.services.setup import Setup
     from avnz_int.services.sharing import Sharing
@@ -155,6 +161,27 @@ class Services:
         return Schema(self.database, self._work)
 
     @cached_property
+    def copying(self) -> Copying:
+        """The whole database into another."""
+        from avnz_int.services.copying import Copying
+
+        return Copying(self.database, self._work, self._vault)
+
+    @cached_property
+    def env_import(self) -> EnvImport:
+        """Integrations from environment files."""
+        from avnz_int.services.env_import import EnvImport
+
+        return EnvImport(self._work, self.platform, self.clients, self._notify)
+
+    @cached_property
+    def running(self) -> Running:
+        """Credentials for commands."""
+        from avnz_int.services.running import Running
+
+        return Running(self._work, self._notify)
+
+    @cached_property
     def definitions(self) -> Definitions:
         """Reference data."""
         from avnz_int.services.definitions import Definitions
@@ -262,6 +289,20 @@ class Services:
         return Keyrings(self._work, self._notify)
 
     @cached_property
+    def bulk_import(self) -> BulkImport:
+        """Records into the database."""
+        from avnz_int.services.bulk_import import BulkImport
+
+        return BulkImport(self._work, self._prober, self._notify)
+
+    @cached_property
+    def bulk_export(self) -> BulkExport:
+        """Records out of the database."""
+        from avnz_int.services.bulk_export import BulkExport
+
+        return BulkExport(self._work, self._notify)
+
+    @cached_property
     def audit(self) -> AuditTrail:
         """The audit trail."""
         from avnz_int.services.audit import AuditTrail
@@ -288,6 +329,13 @@ class Services:
         from avnz_int.services.payouts import Payouts
 
         return Payouts(self._work)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """Examination of everything."""
+        from avnz_int.services.doctor import Doctor
+
+        return Doctor(self._work, self._notify)
 
     def whoami(self) -> WhoamiView:
         """Where a command would act, and as whom."""

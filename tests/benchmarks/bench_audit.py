@@ -18,7 +18,7 @@ from measure import PROGRAM, Case, compare
 from avnz_int.model.enums import Action
 from avnz_int.wiring import Services
 from support.postgres import PostgresServer
-from support.services import prepared
+from support.services import prepared, token_variables
 
 EVENTS = 100_000
 SMALL = 10_000
@@ -84,6 +84,7 @@ def measure(kind: str, url: str, address: str, folder: Path) -> None:
     variables = {"AVNZ_INT_DATABASE_URL": url, "AVNZ_INT_KEYRING": f"file://{keyring}"}
     peaks = []
     with prepared(url, keyring) as services:
+        variables |= token_variables(url, keyring)
         for events in (SMALL, EVENTS - SMALL):
             fill(services, events)
             peaks.append([peak_mb(variables, "audit", verb) for verb in ("verify", "export")])

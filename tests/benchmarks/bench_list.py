@@ -19,7 +19,7 @@ from avnz_int import clock
 from avnz_int.db import clients
 from avnz_int.db.engine import Database
 from support.postgres import PostgresServer
-from support.services import add_untested, prepared
+from support.services import add_untested, prepared, token_variables
 
 ROWS = 10_000
 QUERY = (
@@ -66,9 +66,9 @@ def copy(row: dict[str, Any], number: int) -> dict[str, Any]:
     return row | moments | {"id": clock.new_id(), "name": f"Number {number}"}
 
 
-def measure(kind: str, url: str, address: str) -> None:
+def measure(kind: str, url: str, address: str, folder: Path) -> None:
     """Compare the processes on one database."""
-    variables = {"AVNZ_INT_DATABASE_URL": url}
+    variables = {"AVNZ_INT_DATABASE_URL": url} | token_variables(url, folder / "keyring.json")
     compare(
         f"client list -o json, {ROWS} rows, {kind}",
         [
@@ -95,11 +95,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "avnz-int.db"
         fill(f"sqlite:///{path}", Path(folder))
-        measure("sqlite", f"sqlite:///{path}", str(path))
+        measure("sqlite", f"sqlite:///{path}", str(path), Path(folder))
     with tempfile.TemporaryDirectory() as folder, PostgresServer() as server:
         url = server.url(server.create_database())
         fill(url, Path(folder))
-        measure("postgresql", url, url.replace("+psycopg", "", 1))
+        measure("postgresql", url, url.replace("+psycopg", "", 1), Path(folder))
 
 
 if __name__ == "__main__":

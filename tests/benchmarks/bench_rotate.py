@@ -33,7 +33,7 @@ from avnz_int.services import integrations
 from avnz_int.services.resealing import BATCH
 from avnz_int.wiring import Services
 from support.postgres import PostgresServer
-from support.services import add_untested, prepared
+from support.services import add_untested, prepared, token_variables
 
 GOAL = 0.5
 PEER_S = 3.77
@@ -169,6 +169,7 @@ def bench(name: str, url: str, folder: Path, count: int, workers: list[int]) -> 
     keyring = folder / f"{name}.json"
     variables = {"AVNZ_INT_DATABASE_URL": url, "AVNZ_INT_KEYRING": f"file://{keyring}"}
     with prepared(url, keyring) as services:
+        variables |= token_variables(url, keyring)
         fill(services, count)
         times: dict[str, list[float]] = {}
         for _ in range(3):

@@ -20,7 +20,7 @@ from pathlib import Path
 from measure import PROGRAM
 
 from support.postgres import PostgresServer
-from support.services import add_many, prepared
+from support.services import add_many, prepared, token_variables
 
 COUNT = 1_000
 AT_ONCE = 50
@@ -91,6 +91,7 @@ def measure(kind: str, url: str, keyring: Path, address: str) -> None:
     variables = {
         "AVNZ_INT_DATABASE_URL": url,
         "AVNZ_INT_KEYRING": f"file://{keyring}",
+        **token_variables(url, keyring),
         "AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW": address,
     }
     ideal = COUNT * ANSWER_S / AT_ONCE

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from avnz_int.demo.gateway import PayflowGateway
 from support.canary import (
+    ACCOUNT,
     CANARY,
     ENDPOINT,
     FORMS,
-    LOGIN,
     assert_hidden,
     assert_not_logged,
     assert_not_stored,
@@ -29,7 +29,7 @@ from support.canary import (
     watched,
 )
 from support.cli import Command
-from support.commands import LITERALS, leaves, own, shared, takes_output, using, words_of
+from support.commands import LITERALS, LOGIN, leaves, own, shared, takes_output, using, words_of
 from support.gateway import FaultGateway, echo, echo_page
 from support.named_tests import exists
 
@@ -39,7 +39,10 @@ CODES = {"platform add": 5, "platform delete": 5, "tenant remove": 5}
 """Command -> exit code of its first run: what it would make is there, or what it would end is needed."""
 APART = {
     "demo": "tests/cli/test_processes.py::test_demo",
+    "db copy": "tests/cli/test_canary.py::test_every_command",
+    "import-env": "tests/cli/test_import_env.py::test_import",
     "keyring migrate": "tests/cli/test_canary.py::test_every_command",
+    "run": "tests/cli/test_run.py::test_environment",
 }
 """Command that the walk leaves out -> the test that runs it."""
 
@@ -47,7 +50,7 @@ APART = {
 @pytest.fixture
 def knowing() -> Iterator[PayflowGateway]:
     """A gateway whose account has the canary as its password."""
-    with PayflowGateway({LOGIN: CANARY}) as running:
+    with PayflowGateway({ACCOUNT: CANARY}) as running:
         yield running
 
 
@@ -63,13 +66,24 @@ def assert_nowhere(command: Command, caplog: pytest.LogCaptureFixture) -> None:
     assert_not_stored(command)
 
 
-def forms_to_print(command: Command) -> tuple[str, ...]:
-    """What is printed does not hang on the database: on PostgreSQL one form shows what it has kept."""
-    return ("json", "table", "csv", "jsonl") if command.url.startswith("sqlite") else ("json",)
+KINDS = [
+    ("command", "json"),
+    ("on_postgres", "json"),
+    # What is printed does not hang on the database: one kind shows the other forms.
+    *(pytest.param("command", form, marks=pytest.mark.slow) for form in ("table", "csv", "jsonl")),
+]
 
 
-def test_every_command(keeper: Command, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("kind", "form"), KINDS)
+def test_every_command(
+    kind: str,
+    form: str,
+    knowing: PayflowGateway,
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Every command in every form, where it succeeds and, once things are deleted, where it fails."""
+    keeper = keeper_of(request.getfixturevalue(kind), knowing)
     caplog.set_level(logging.DEBUG)
     own(keeper)
     shared(keeper)
@@ -78,17 +92,22 @@ def test_every_command(keeper: Command, caplog: pytest.LogCaptureFixture) -> Non
     keeper("client", "update", "acme/Main", *LOGIN)
     keeper("platform", "update", "paypal_payflow", *LOGIN)
     names = [name for name in leaves() if name not in {*APART, *LAST}]
-    codes = {}
-    for form in forms_to_print(keeper):
-        for name in (*names, *LAST):
-            words = (*words_of(name), "-o", form) if takes_output(name) else words_of(name)
-            codes.setdefault(name, watched(keeper, "-v", *words).code)
-    moved = f"file://{keeper.folder / 'moved.json'}"
-    assert 0 == watched(keeper, "-v", "keyring", "migrate", "--to", moved).code
 
+    def code_of(name: str) -> int:
+        words = (*words_of(name), "-o", form) if takes_output(name) else words_of(name)
+        return watched(keeper, "-v", *words).code
+
+    codes = {name: code_of(name) for name in (*names, *LAST)}
     # What fails for want of an argument shows nothing because it has nothing: see ARGUMENTS.
     assert {name: CODES.get(name, 0) for name in codes} == codes
     assert set(leaves()) == {*codes, *APART}
+    gone = [name for name in names if "acme/Main" in words_of(name)]
+    assert gone
+    assert [] == [name for name in gone if code_of(name) == 0]
+    copied = f"sqlite:///{keeper.folder / 'copied.db'}"
+    assert 0 == watched(keeper, "-v", "db", "copy", "--to", copied).code
+    moved = f"file://{keeper.folder / 'moved.json'}"
+    assert 0 == watched(keeper, "-v", "keyring", "migrate", "--to", moved).code
     assert_nowhere(keeper, caplog)
 
 

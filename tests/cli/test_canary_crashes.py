@@ -18,8 +18,8 @@ from avnz_int.demo.gateway import PayflowGateway
 from avnz_int.services.probe import Prober
 from avnz_int.services.tenants import Tenants
 from support.canary import (
+    ACCOUNT,
     CANARY,
-    LOGIN,
     assert_hidden,
     assert_not_logged,
     assert_not_stored,
@@ -27,15 +27,14 @@ from support.canary import (
     watched,
 )
 from support.cli import Command
-from support.commands import LOGIN as GIVEN
-from support.commands import own
+from support.commands import LOGIN, own
 from support.scenes import written
 
 
 @pytest.fixture
 def keeper(command: Command) -> Iterator[Command]:
     """Command lines of somebody whose one integration has the canary as its password."""
-    with PayflowGateway({LOGIN: CANARY}) as running:
+    with PayflowGateway({ACCOUNT: CANARY}) as running:
         own(keeper_of(command, running))
         yield command
 
@@ -82,7 +81,7 @@ def test_defect(command: Command, monkeypatch: pytest.MonkeyPatch, flags: tuple[
         (Cipher, "open", ("client", "show", "acme/Main")),
         (Cipher, "open", ("test", "acme/Main")),
         (Cipher, "reseal", ("rotate-key",)),
-        (Cipher, "seal", ("client", "add", "paypal_payflow", "--client", "acme", "--name", "B", *GIVEN)),
+        (Cipher, "seal", ("client", "add", "paypal_payflow", "--client", "acme", "--name", "B", *LOGIN)),
         (Prober, "run", ("test", "acme/Main")),
         (output, "emit", ("client", "show", "acme/Main")),
     ],

@@ -15,9 +15,9 @@ import pytest
 
 from avnz_int.demo.gateway import PayflowGateway
 from support.canary import (
+    ACCOUNT,
     CANARY,
     FORMS,
-    LOGIN,
     assert_hidden,
     assert_not_stored,
     keeper_of,
@@ -29,14 +29,15 @@ from support.services import add_many, make_services
 
 pytestmark = pytest.mark.slow
 
-APART = {"demo", "keyring migrate", "client delete", "platform delete", "tenant remove"}
+APART = {"demo", "db copy", "keyring migrate", "client delete", "platform delete", "tenant remove"}
+APART |= {"import-env", "run"}
 _TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def keeper(on_both: Command) -> Iterator[Command]:
     """Command lines of somebody whose integrations have the canary as their password."""
-    with PayflowGateway({LOGIN: CANARY}) as running:
+    with PayflowGateway({ACCOUNT: CANARY}) as running:
         command = keeper_of(on_both, running)
         own(command)
         shared(command)

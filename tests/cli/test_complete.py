@@ -18,10 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avnz_int.cli import complete, main
+from avnz_int.model.tokens import hashed, new_text
 from support.filled import fill
 from support.postgres import PostgresDatabases
+from support.services import execute, token_of
 
 Tab = Callable[..., list[str]]
+TOKENS: dict[str, str] = {}
+"""URL -> the token that its database needs."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,9 @@ def filled_sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
 def filled_postgres(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresDatabases) -> Iterator[str]:
     """The URL of a PostgreSQL database with tenants and integrations."""
     name = postgres.create_database()
-    fill(postgres.url(name), tmp_path_factory.mktemp("filled"))
+    folder = tmp_path_factory.mktemp("filled")
+    fill(postgres.url(name), folder)
+    TOKENS[postgres.url(name)] = token_of(folder / "keyring.json").read_text()
     yield postgres.url(name)
     postgres.drop_database(name)
 
@@ -47,6 +53,7 @@ def filled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """The URL of a filled database, which is the configured one; the test runs once on each kind."""
     url = str(request.getfixturevalue(f"filled_{request.param}"))
     monkeypatch.setenv("AVNZ_INT_DATABASE_URL", url)
+    monkeypatch.setenv("AVNZ_INT_TOKEN", TOKENS.get(url, ""))
     return url
 
 
@@ -170,11 +177,71 @@ def complete_words(url: str, line: str) -> list[str]:
 def test_schema(tab: Tab, filled_postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """AVNZ_INT_SCHEMA decides where is looked; what is no name of a schema finds nothing."""
     monkeypatch.setenv("AVNZ_INT_DATABASE_URL", filled_postgres)
+    monkeypatch.setenv("AVNZ_INT_TOKEN", TOKENS[filled_postgres])
     assert ["globex"] == tab("client list --client gl")
 
     for schema in ("elsewhere", 'public" -c x=y'):
         monkeypatch.setenv("AVNZ_INT_SCHEMA", schema)
         assert [] == tab("client list --client gl")
+
+
+# --- who is asking --------------------------------------------------------------------------------
+
+
+def issued(url: str, role: str, client: str | None = None, ends: str | None = None) -> str:
+    """The text of a new token, put into the table behind the program's back."""
+    text = new_text()
+    columns = (
+        'id, "organizationId", "clientId", name, role, prefix, hash, "expiresAt", "createdAt", "updatedAt"'
+    )
+    owner = '(SELECT id FROM "Client" WHERE slug = :client)'
+    then = "'2026-01-01T00:00:00.000Z'"
+    end = f"'{ends}'" if ends else "NULL"
+    execute(
+        url,
+        f'INSERT INTO "Token" ({columns}, "createdBy")'
+        f" SELECT :id, id, {owner}, 'tab', :role, 'avnzint_', :hash, {end}, {then}, {then}, 'me'"
+        ' FROM "Organization"',
+        id=hashed(text)[:24],
+        client=client,
+        role=role,
+        hash=hashed(text),
+    )
+    return text
+
+
+LINES = ("client list --client ", "tenant show ", "platform show ", "client show ", "test ", "merchant show ")
+
+
+def test_client_admin(tab: Tab, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client_admin is offered the own client and what is its own."""
+    monkeypatch.setenv("AVNZ_INT_TOKEN", issued(filled, "client_admin", "globex"))
+
+    assert ["globex"] == tab("client list --client ")
+    assert ["globex"] == tab("tenant show ")
+    assert [] == tab("platform show ")
+    assert ["globex/Other"] == tab("client show ")
+    assert ["globex/Other"] == tab("test ")
+    assert 1 == len(tab("merchant show "))
+    assert [] == tab("client show --client acme ")
+
+
+@pytest.mark.parametrize("way", ["unknown", "malformed", "expired", "service"])
+def test_no_token(tab: Tab, filled: str, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """A token that is not valid, or may list nothing, is offered nothing; an auditor what there is."""
+    everything = [tab(line) for line in LINES]
+    assert all(everything)
+    monkeypatch.setenv("AVNZ_INT_TOKEN", issued(filled, "auditor", ends="2999-01-01T00:00:00.000Z"))
+    assert everything == [tab(line) for line in LINES]
+
+    text = {
+        "unknown": new_text,
+        "malformed": lambda: "none",
+        "expired": lambda: issued(filled, "org_admin", ends="2026-01-01T00:00:00.000Z"),
+        "service": lambda: issued(filled, "service"),
+    }[way]()
+    monkeypatch.setenv("AVNZ_INT_TOKEN", text)
+    assert [[]] * len(LINES) == [tab(line) for line in LINES]
 
 
 # --- databases that cannot be used ----------------------------------------------------------------

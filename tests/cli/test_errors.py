@@ -20,6 +20,8 @@ CODES = {
     6: "rejected",
     7: "unavailable database_unavailable unreachable storage_unavailable",
     8: "integrity key_missing keyring_exposed keyring_invalid unreadable audit_broken",
+    126: "command_not_executable",
+    127: "command_not_found",
     130: "interrupted",
 }
 """Exit code -> error codes: scripts are written against these."""
@@ -57,7 +59,7 @@ def test_described() -> None:
     """Every class says what it stands for, and is no server's fault where it is the user's."""
     for kind in tree():
         assert kind.__doc__
-        assert (kind.exit_code in {2, 3, 4, 5, 6, 130}) == (400 <= kind.http_status < 500)
+        assert (kind.exit_code in {2, 3, 4, 5, 6, 126, 127, 130}) == (400 <= kind.http_status < 500)
 
 
 @pytest.mark.parametrize("kind", list(tree()), ids=lambda kind: kind.__name__)

@@ -31,7 +31,7 @@ CLIENTS_OWN = {"klaviyo", "mailchimp", "twilio", "vonage", "webhook"}
 
 NO_RULES = {
     *("type", "title", "description", "default", "x-public", "x-destination", "x-default-from"),
-    "x-environment",
+    *("x-environment", "x-env", "x-env-shared"),
 }
 
 

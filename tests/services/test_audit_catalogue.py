@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections import Counter
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from avnz_int.errors import ForbiddenError, HiddenError, UnauthenticatedError
 from avnz_int.model.actor import Actor
-from avnz_int.model.enums import Action, KeyPurpose, Role
+from avnz_int.model.enums import Action, Category, KeyPurpose, Role
 from avnz_int.model.inputs import Changes
+from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.tokens import NewToken
+from avnz_int.model.usage import UsageFormat
 from avnz_int.services.manifests import Source
 from avnz_int.wiring import Services
 from support.scenes import (
@@ -39,6 +42,13 @@ REFUSED = "reading it was refused"
 
 def _stranger(services: Services) -> Actor:
     return admin_of(services, "acme")
+
+
+def _pool(services: Services) -> object:
+    if not services.clients.listing(ADMIN):
+        own(services, "Card")
+    changes = MemberChanges("Card", weight=len(services.audit.listing(ADMIN)))
+    return services.pools.put(ADMIN, "Cards", changes, client="acme")
 
 
 CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
@@ -110,7 +120,8 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         lambda s: s.checks.test(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_READ: (
-        "credentials were opened: by `show`, a test, or an update that tests them; `purpose` says which",
+        "credentials were opened: by `show`, a test, an export, or an update; `purpose` says which",
+        "credentials were opened: by `show`, `run`, a test, or an update that tests them: see `purpose`",
         lambda s: s.clients.show(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_FINGERPRINT: (
@@ -157,13 +168,52 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     Action.TOKEN_READ: (REFUSED, lambda s: s.tokens.listing(SERVICE)),
     Action.TOKEN_REVOKE: ("an access token was revoked", lambda s: s.tokens.revoke(ADMIN, "new")),
     Action.TOKEN_USE: (
-        "a token was refused, or none was there where one is needed; `cause` says why, the role is `none`",
+        "a token was refused, or missing where one is needed; `cause` says why; the role is `none`",
         lambda s: s.tokens.identify("avnzint_none", "os:stranger"),
     ),
-    Action.MANIFEST_READ: (
-        REFUSED,
-        lambda s: s.manifests.plan(SERVICE, MANIFEST),
+    Action.INTEGRATION_RESOLVE: (
+        "what is in force for another client was asked for",
+        lambda s: s.resolution.resolve(_stranger(s), Category.PAYMENT_GATEWAY, client="globex"),
     ),
+    Action.MERCHANT_ROUTE: (
+        "another client's transactions were to be routed",
+        lambda s: s.routing.route(_stranger(s), Transaction(), client="globex"),
+    ),
+    Action.POOL_CREATE: ("a pool of merchant accounts was made", _pool),
+    Action.POOL_UPDATE: ("an account was put into a pool, changed in it or taken out", _pool),
+    Action.POOL_REMOVE: (
+        "a pool of merchant accounts was removed",
+        lambda s: s.pools.remove(ADMIN, "Cards", client="acme"),
+    ),
+    Action.POOL_READ: (
+        "another client's pools were asked for",
+        lambda s: s.pools.listing(_stranger(s), client="globex"),
+    ),
+    Action.USAGE_RECORD: (
+        "transactions were recorded, up to ten thousand lines of a file",
+        lambda s: s.usage.record(ADMIN, io.BytesIO(b"{}"), UsageFormat.JSONL),
+    ),
+    Action.USAGE_READ: (REFUSED, lambda s: s.usage.listing(SERVICE)),
+    Action.BILLING_CLOSE: ("a month was closed", lambda s: s.billing.close(ADMIN, "2020-01")),
+    Action.BILLING_READ: (REFUSED, lambda s: s.billing.listing(SERVICE)),
+    Action.BULK_EXPORT: (
+        "records were exported: how many of each kind, and whether masked, for a passphrase or for whose key",
+        lambda s: list(s.bulk_export.masked(ADMIN)),
+    ),
+    Action.BULK_IMPORT: (
+        "records were imported: how many; what each of them did stands before it",
+        lambda s: s.bulk_import.run(ADMIN, lambda: iter(())),
+    ),
+    Action.DATABASE_COPY: (
+        "the database was copied into another, or was to be",
+        lambda s: s.copying.copy(SERVICE, "sqlite:///none"),
+    ),
+    Action.DOCTOR_READ: (REFUSED, lambda s: s.doctor.examine(SERVICE)),
+    Action.DOCTOR_FIX: (
+        "`doctor --fix` mended something; the changes say what",
+        lambda s: s.doctor.mend(SERVICE),
+    ),
+    Action.MANIFEST_READ: (REFUSED, lambda s: s.manifests.plan(SERVICE, MANIFEST)),
     Action.MANIFEST_APPLY: (
         "a manifest was applied; the events of what it changed follow",
         lambda s: s.manifests.apply(ADMIN, s.manifests.plan(ADMIN, MANIFEST)),

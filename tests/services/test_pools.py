@@ -44,6 +44,10 @@ def test_made_with_the_first(services: Services) -> None:
         *(member.transaction_limit, member.monthly_limit, member.limit_currency, member.currencies),
     )
     assert "sandbox" == put(services, "b", "Trial").environment
+    assert "production" == put(services, "a", "Given", environment=Environment.PRODUCTION).environment
+    with pytest.raises(InvalidInputError, match="of sandbox"):
+        put(services, "b", "Wrong", environment=Environment.PRODUCTION)
+    assert ["Cards", "Given", "Trial"] == [one.name for one in services.pools.listing(ADMIN)]
 
 
 def test_refs(services: Services) -> None:
@@ -133,6 +137,9 @@ def test_the_organizations(services: Services) -> None:
             put(services, ref, "Mixed", client=client)
     with pytest.raises(ForbiddenError):
         services.pools.put(SERVICE, "Ours", MemberChanges("nmi"))
+    for actor, error in ((AUDITOR, ForbiddenError), (admin_of(services, "acme"), NotFoundError)):
+        with pytest.raises(error):
+            services.pools.remove(actor, "Ours")
 
 
 def test_same_name(services: Services) -> None:

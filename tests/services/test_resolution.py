@@ -224,7 +224,9 @@ CASES: dict[str, Case] = {
 def resolved(services: Services, case: Case) -> ResolutionView | NotFoundError:
     """What `resolve` says, or why there is nothing."""
     try:
-        return services.resolution.resolve(ADMIN, case.category, client="acme", environment=case.environment)
+        return services.resolution.resolve(
+            ADMIN, case.category, client="acme", environment=case.environment, explain=True
+        )
     except NotFoundError as exc:
         return exc
 
@@ -241,14 +243,17 @@ def assert_case(services: Services, case: Case) -> None:
     else:
         assert said.in_force is not None
         assert (ids[case.able[0]], case.rule) == (said.in_force.id, said.in_force.rule)
-        listed = [(names[one.id], one.rule.value, one.position) for one in said.candidates]
+        looked_at = said.candidates or []
+        listed = [(names[one.id], one.rule.value, one.position) for one in looked_at]
     rules = (case.rule, *("standby" for _ in case.able[1:]))
     able = [(name, rules[place], place + 1) for place, name in enumerate(case.able)]
     assert able == listed[: len(able)]
     assert {(name, rule, None) for name, rule in case.dropped.items()} == set(listed[len(able) :])
     (alone,) = [
         view
-        for view in services.resolution.resolve_all(ADMIN, case.category, environment=case.environment)
+        for view in services.resolution.resolve_all(
+            ADMIN, case.category, environment=case.environment, explain=True
+        )
         if view.client == "acme"
     ]
     assert (alone.in_force is None) == isinstance(said, NotFoundError)

@@ -104,7 +104,9 @@ def test_what_a_client_may_not_know(services: Services) -> None:
                 services.resolution.resolve(actor, category)
             seen[category] = [one["provider"] for one in caught.value.details["candidates"]]
         assert {SIGN_IN: [], SMS: [], PAY: [PAYFLOW]} == seen
-    assert "auth0" == next(iter(services.resolution.resolve_all(ADMIN, SIGN_IN))).candidates[0].provider
+    of_acme, _ = services.resolution.resolve_all(ADMIN, SIGN_IN)
+    assert of_acme.in_force is not None
+    assert ("auth0", None) == (of_acme.in_force.provider, of_acme.candidates)
 
 
 def test_nothing(services: Services) -> None:

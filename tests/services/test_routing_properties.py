@@ -98,7 +98,7 @@ def test_resolve_is_what_routing_does(
         )
         in_force = view.in_force
         assert in_force is not None
-        order = [one.id for one in view.candidates if one.position]
+        order = [one.id for one in view.candidates or [] if one.position]
         first = services.routing.route(ADMIN, Transaction(), client="acme", environment=environment).chosen
         assert (in_force.id, in_force.rule, in_force.merchant_account_id) == (
             first.client_integration_id,
@@ -133,7 +133,7 @@ def test_a_pool_routes_to_what_works(
     found = routed(services, Environment.PRODUCTION, key)
     try:
         view = services.resolution.resolve(ADMIN, Category.PAYMENT_GATEWAY, client="acme")
-        able = {one.id for one in view.candidates if one.position}
+        able = {one.id for one in view.candidates or [] if one.position}
     except NotFoundError:
         able = set()
     assert able == set(found)

@@ -20,7 +20,7 @@ CANARY = "c4N&r<Y>%+=/ '~#7;k"
 ENDPOINT = "AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW"
 GIVEN = "given"
 """What the names of files begin with in which a test itself wrote the canary."""
-LOGIN = ("PayPal", "acme", "acme")
+ACCOUNT = ("PayPal", "acme", "acme")
 _SHORTEST = 8
 
 
@@ -44,6 +44,8 @@ def forms_of(secret: str) -> frozenset[str]:
         raw.hex(" "),
         repr(raw)[2:-1],
         repr(secret)[1:-1],
+        # As repr writes it beside a double quote.
+        secret.replace("'", "\\'"),
         # As bytes of a file that holds UTF-16, read one by one.
         secret.encode("utf-16-le").decode("latin-1"),
         json.dumps(json.dumps(secret))[3:-3],

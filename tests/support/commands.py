@@ -22,6 +22,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "tenant rename": ("acme", "--name", "Other"),
     "tenant remove": ("acme", "--yes"),
     "definitions show": ("okta",),
+    "definitions schema": ("error",),
     "platform show": ("paypal_payflow",),
     "platform add": ("paypal_payflow", *LOGIN),
     "platform update": ("paypal_payflow", "--description", "Ours"),
@@ -38,7 +39,10 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "client disable": ("acme/Main",),
     "client rollback": ("acme/Main",),
     "client delete": ("acme/Main", "--yes"),
+    "client usage": ("acme/Main",),
+    "billing close": ("--month", "2020-01"),
     "test": ("acme/Main",),
+    "import": ("/dev/null",),
     "share": ("paypal_payflow", "--flat-fee", "10"),
     "plan": ("-f", MANIFEST),
     "apply": ("-f", MANIFEST, "--yes"),
@@ -50,6 +54,9 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "resolve": ("--all", "--category", "payment_gateway"),
     "token create": ("--role", "auditor", "--name", "later"),
     "token revoke": ("later", "--yes"),
+    "import-env": ("/dev/null", "--yes"),
+    "run": ("--client", "acme", "--", "true"),
+    "db copy": ("--to", "sqlite:////dev/null/copy.db"),
     "keyring migrate": ("--to", "file:///dev/null/keyring.json"),
 }
 """Command -> arguments that it cannot do without; they speak of what `own` and `platform` make."""

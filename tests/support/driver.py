@@ -21,6 +21,8 @@ from avnz_int.db import keys
 from avnz_int.errors import ChangedMeanwhileError
 from avnz_int.model.encode import encode
 from avnz_int.model.inputs import Changes
+from avnz_int.model.usage import UsageFormat
+from avnz_int.services import usage
 from avnz_int.wiring import Services
 from support.services import initialize, make_services, payflow_credentials
 
@@ -118,8 +120,15 @@ def rename(services: Services, slug: str, times: int) -> object:
     return times
 
 
+def meter(services: Services, file: str, batch: int) -> object:
+    """Record a file of usage in batches of so many lines."""
+    usage.BATCH = batch
+    with Path(file).open("rb") as lines:
+        return encode(services.usage.record(services.actor, lines, UsageFormat.JSONL))
+
+
 DEEDS: dict[str, Callable[..., object]] = {
-    deed.__name__: deed for deed in (init, rotate, rotate_master, write, stir, rename)
+    deed.__name__: deed for deed in (init, rotate, rotate_master, write, stir, rename, meter)
 }
 
 

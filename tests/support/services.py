@@ -52,9 +52,7 @@ def make_services(
         environment: more of the environment variables that settings are read from.
     """
     variables = {"AVNZ_INT_DATABASE_URL": url, "AVNZ_INT_KEYRING": f"file://{keyring}", **environment}
-    token = token_of(keyring)
-    if url.startswith("postgresql") and token.exists():
-        variables.setdefault("AVNZ_INT_TOKEN", token.read_text())
+    variables = token_variables(url, keyring) | variables
     if gateway_url is not None:
         variables["AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW"] = gateway_url
     told = [] if notices is None else notices
@@ -83,7 +81,13 @@ def present(services: Services, token: str) -> None:
 
 def token_of(keyring: Path) -> Path:
     """Where `present` keeps the token of the database with this keyring."""
-    return keyring.parent.with_name(f"{keyring.parent.name}.token")
+    return keyring.with_suffix(".token")
+
+
+def token_variables(url: str, keyring: Path) -> dict[str, str]:
+    """The environment variable of a PostgreSQL database's token, if `present` kept one."""
+    kept = token_of(keyring)
+    return {"AVNZ_INT_TOKEN": kept.read_text()} if url.startswith("postgresql") and kept.exists() else {}
 
 
 def prepare(services: Services) -> None:

@@ -1,14 +1,15 @@
 """Completion of providers, refs and tenants: the seeds' file names, and the bare database driver.
 
 The one module that a TAB loads beside Typer and the command on its line: it imports no ORM. A database that
-is not there, not ours, locked or damaged completes nothing and says nothing.
+is not there, not ours, locked or damaged completes nothing and says nothing. So does one whose commands would
+refuse who asks; a client_admin is offered the own client's things only.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,21 +21,31 @@ _WAIT_MS = 200
 _PLATFORM = "platform/"
 
 # `substr`, not LIKE: it has no wildcards to escape, and keeps to upper and lower case on both databases.
-_CLIENTS = 'SELECT "slug" FROM "Client" WHERE substr("slug", 1, {length}) = {text}'
+# The last column is the id of the client whose it is.
+_CLIENTS = 'SELECT "slug", "id" FROM "Client" WHERE substr("slug", 1, {length}) = {text}'
 _TENANTS = (
-    'SELECT "slug" FROM (SELECT "slug" FROM "Organization" UNION ALL SELECT "slug" FROM "Client"'
-    ' UNION ALL SELECT "slug" FROM "Company") AS t WHERE substr("slug", 1, {length}) = {text}'
+    'SELECT "slug", "owner" FROM (SELECT "slug", NULL AS "owner" FROM "Organization"'
+    ' UNION ALL SELECT "slug", "id" FROM "Client" UNION ALL SELECT "slug", "clientId" FROM "Company") AS t'
+    ' WHERE substr("slug", 1, {length}) = {text}'
 )
-_PROVIDERS = 'SELECT "provider" FROM "PlatformIntegration" WHERE substr("provider", 1, {length}) = {text}'
-_MERCHANTS = 'SELECT "id" FROM "MerchantAccount" WHERE substr("id", 1, {length}) = {text}'
+_PROVIDERS = (
+    'SELECT "provider", NULL FROM "PlatformIntegration" WHERE substr("provider", 1, {length}) = {text}'
+)
+_MERCHANTS = 'SELECT "id", "clientId" FROM "MerchantAccount" WHERE substr("id", 1, {length}) = {text}'
 _INTEGRATIONS = (
-    'SELECT c."slug", i."provider", i."name" FROM "ClientIntegration" i'
+    'SELECT c."slug", i."provider", i."name", c."id" FROM "ClientIntegration" i'
     ' JOIN "Client" c ON c."id" = i."clientId" WHERE substr(c."slug", 1, {length}) = {text}'
 )
 _OF_CLIENT = (
-    'SELECT c."slug", i."provider", i."name" FROM "ClientIntegration" i'
+    'SELECT c."slug", i."provider", i."name", c."id" FROM "ClientIntegration" i'
     ' JOIN "Client" c ON c."id" = i."clientId" WHERE c."slug" = {text}'
 )
+_PRESENTED = (
+    'SELECT "role", "clientId" FROM "Token" WHERE "hash" = {text} AND "revokedAt" IS NULL'
+    ' AND ("expiresAt" IS NULL OR "expiresAt" > {now})'
+)
+_SEE_ALL = {"org_admin", "auditor"}
+_Fetch = Callable[[str, str], list[Any]]
 
 
 def providers(incomplete: str) -> list[str]:
@@ -127,8 +138,26 @@ def _rows(ctx: typer.Context, query: str, text: str) -> list[Any]:
     with contextlib.suppress(Exception):
         given = ctx.find_root().params.get("database_url")
         url = given or os.environ.get("AVNZ_INT_DATABASE_URL") or _default_url()
-        return _sqlite(url, query, text) if url.startswith("sqlite:///") else _postgres(url, query, text)
+        with _sqlite(url) if url.startswith("sqlite:///") else _postgres(url) as fetch:
+            return _visible(fetch, fetch(query, text), embedded=url.startswith("sqlite:///"))
     return []
+
+
+def _visible(fetch: _Fetch, found: list[Any], *, embedded: bool) -> list[Any]:
+    """Those of the rows that whoever asks may know of, without the owner."""
+    given = os.environ.get("AVNZ_INT_TOKEN")
+    if not given:
+        return [row[:-1] for row in found] if embedded else []
+    from avnz_int.model import tokens  # noqa: PLC0415
+
+    (role, client), *_ = fetch(_PRESENTED, tokens.hashed(given.strip()))
+    return [row[:-1] for row in found if role in _SEE_ALL or (client and row[-1] == client)]
+
+
+def _now() -> str:
+    from avnz_int import clock  # noqa: PLC0415
+
+    return clock.rfc3339(clock.now())
 
 
 def _default_url() -> str:
@@ -137,25 +166,40 @@ def _default_url() -> str:
     return settings.default_database_url()
 
 
-def _sqlite(url: str, query: str, text: str) -> list[Any]:
+@contextlib.contextmanager
+def _sqlite(url: str) -> Iterator[_Fetch]:
     import sqlite3  # noqa: PLC0415
 
     # Only to read: a TAB must never make the file.
     path = quote(str(Path(url.removeprefix("sqlite:///")).absolute()))
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_WAIT_MS / 1000)
     with contextlib.closing(connection):
-        statement = query.format(text=":text", length="length(:text)")
-        return connection.execute(statement, {"text": text}).fetchall()
+
+        def fetch(query: str, text: str) -> list[Any]:
+            statement = query.format(text=":text", length="length(:text)", now=":now")
+            return connection.execute(statement, {"text": text, "now": _now()}).fetchall()
+
+        yield fetch
 
 
-def _postgres(url: str, query: str, text: str) -> list[Any]:
+@contextlib.contextmanager
+def _postgres(url: str) -> Iterator[_Fetch]:
     import psycopg  # noqa: PLC0415  # 140 ms that only PostgreSQL's users pay
 
     schema = os.environ.get("AVNZ_INT_SCHEMA") or "public"
     if not schema.isidentifier():
-        return []
+        raise ValueError("no schema")
     options = f'-c search_path="{schema}" -c statement_timeout={_WAIT_MS * 5}'
     address = "postgresql://" + url.partition("://")[2]
     with psycopg.connect(address, connect_timeout=2, options=options) as server:
-        statement = query.format(text="%(text)s::text", length="length(%(text)s::text)")
-        return server.execute(statement.encode(), {"text": text}).fetchall()
+
+        def fetch(query: str, text: str) -> list[Any]:
+            words = {
+                "text": "%(text)s::text",
+                "length": "length(%(text)s::text)",
+                "now": "%(now)s::timestamptz",
+            }
+            found = {"text": text, "now": _now()}
+            return server.execute(query.format(**words).encode(), found).fetchall()
+
+        yield fetch

@@ -110,7 +110,8 @@ def command_tree(root: typer.Typer, package: ModuleType) -> TyperGroup:
     """
     group = get_group(root)
     group.commands = Commands(
-        {get_command_name(name): f"{package.__name__}.{name}" for name in _names(package)}
+        # A word of Python's own has an underscore behind it: `import_.py` is `import`.
+        {get_command_name(name.rstrip("_")): f"{package.__name__}.{name}" for name in _names(package)}
     )
     return group
 

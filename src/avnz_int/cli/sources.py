@@ -131,7 +131,10 @@ class Sources:
         return {key: value for key, value in self.settings(file, pairs).items() if value is not None}
 
     def _object(self, file: str, option: str, *, secret: bool) -> dict[str, Any]:
-        text = self._stdin_once(option) if file == "-" else self._file(Path(file), option, secret=secret)
+        if file == "-":
+            text = self._stdin_once(option)
+        else:
+            text = _file(self._state, Path(file), option, secret=secret)
         try:
             value = json.loads(text, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as exc:
@@ -149,7 +152,7 @@ class Sources:
             return _without_newline(self._stdin_once(f"--credential {key}=-"))
         if source.startswith("@"):
             path = Path(source[1:])
-            return _without_newline(self._file(path, f"--credential {key}", secret=True))
+            return _without_newline(_file(self._state, path, f"--credential {key}", secret=True))
         name = source.removeprefix("env:")
         value = os.environ.get(name)
         if value is None:
@@ -157,21 +160,6 @@ class Sources:
                 f"--credential {key}=env:{name}: {name} is not set", hint=f"export {name} in this environment"
             )
         return value
-
-    def _file(self, path: Path, option: str, *, secret: bool) -> str:
-        try:
-            with path.open("rb") as opened:
-                mode = os.fstat(opened.fileno()).st_mode
-                content = opened.read(_MOST + 1)
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as exc:
-            raise UsageError(f"{option}: {path}: {exc.strerror}", hint="name a file that is there") from None
-        except OSError as exc:
-            raise StorageError(
-                f"{option}: {path}: {exc.strerror}", hint="make the file readable for this user"
-            ) from None
-        if secret and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
-            self._state.notify(f"{path} can be read by others: chmod 600 {path}")
-        return _text(content, f"{option}: {path}")
 
     def _stdin_once(self, what: str) -> str:
         if self._stdin is not None:
@@ -181,6 +169,35 @@ class Sources:
             )
         self._stdin = what
         return _text(stdin_bytes(what, _MOST + 1), f"{what}: standard input")
+
+
+def text_of(state: State, file: str, what: str) -> str:
+    """The text of a file of secrets, or with `-` of standard input; one that others can read is warned about.
+
+    Raises:
+        UsageError: there is no such file, or standard input is a terminal.
+        InvalidInputError: it is larger than 1 MiB, or not UTF-8.
+        StorageError: it cannot be read.
+    """
+    if file == "-":
+        return _text(stdin_bytes(what, _MOST + 1), f"{what}: standard input")
+    return _file(state, Path(file), what, secret=True)
+
+
+def _file(state: State, path: Path, option: str, *, secret: bool) -> str:
+    try:
+        with path.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            content = opened.read(_MOST + 1)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as exc:
+        raise UsageError(f"{option}: {path}: {exc.strerror}", hint="name a file that is there") from None
+    except OSError as exc:
+        raise StorageError(
+            f"{option}: {path}: {exc.strerror}", hint="make the file readable for this user"
+        ) from None
+    if secret and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
+        state.notify(f"{path} can be read by others: chmod 600 {path}")
+    return _text(content, f"{option}: {path}")
 
 
 def _split(pair: str, form: str) -> tuple[str, str]:

@@ -221,6 +221,10 @@ ClientOption = Annotated[
         autocompletion=complete.clients,
     ),
 ]
+MonthOption = Annotated[
+    str | None,
+    typer.Option("--month", metavar="YYYY-MM", callback=not_empty, help="The month (the running one)."),
+]
 EnvironmentFilter = Annotated[
     Environment | None, typer.Option("--environment", help="Only this environment.")
 ]

@@ -31,8 +31,11 @@ _DATA_KEY_HINT = (
 # Kept encoders: json.dumps() with options makes a new one for each call.
 _PLACE_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SETTINGS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_NOWHERE = jwe.b64url(hashlib.sha256(b"{}").digest())
 # ASCII, since a JSON string may hold a lone surrogate, which has no UTF-8 but an escape.
 _CREDENTIALS_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+# A kept decoder, too: json.loads() with a hook makes a new one for each call.
+_STRICT_JSON = json.JSONDecoder(object_pairs_hook=jwe.unique_members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def destination_digest(settings: Mapping[str, Any] | None, fields: Iterable[str]
     """
     present = settings or {}
     chosen = {name: present[name] for name in fields if present.get(name) is not None}
+    if not chosen:
+        return _NOWHERE
     return jwe.b64url(hashlib.sha256(_utf8(_SETTINGS_JSON.encode(chosen))).digest())
 
 
@@ -291,7 +296,7 @@ def _credentials_json(credentials: Credentials, place: Place) -> bytes:
 
 def _json_object(plaintext: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(plaintext.decode("utf-8"), object_pairs_hook=jwe.unique_members)
+        value = _STRICT_JSON.decode(plaintext.decode("utf-8"))
     except (ValueError, RecursionError):
         # Not raised from here: JSONDecodeError and UnicodeDecodeError carry the plaintext.
         return None

@@ -102,6 +102,12 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that only reads, and sees all of the database as it was at one moment."""
+        with self._transaction("BEGIN", "REPEATABLE READ, READ ONLY") as connection:
+            yield connection
+
+    @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; committed at the end, undone by any exception."""
         with self._transaction("BEGIN IMMEDIATE") as connection:
@@ -115,10 +121,12 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
+    def _transaction(self, begin: str, isolation: str | None = None) -> Iterator[Connection]:
         with self._translated(), self.engine.connect() as opened:
             connection = opened.execution_options(**{_MODE: begin})
             with connection.begin():
+                if isolation and not self.is_sqlite:
+                    connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
                 if not self._checked:
                     self._check_version(connection)
                     self._checked = True

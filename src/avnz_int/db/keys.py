@@ -115,6 +115,7 @@ class Found(NamedTuple):
         cursor: of its row: the rowid on SQLite, the id on PostgreSQL.
         settings: of its row, as JSON text.
         value: JSON text on SQLite, parsed on PostgreSQL.
+        key_id: what stands beside the value.
     """
 
     cursor: Any
@@ -124,6 +125,7 @@ class Found(NamedTuple):
     environment: str
     settings: str | None
     value: Any
+    key_id: str
 
 
 def on_older_keys(
@@ -173,7 +175,7 @@ def _page(
     settings = form.format(sealed.settings)
     statement = (
         f'SELECT {cursor}, id, "{sealed.owner}", provider, "{sealed.environment}", {settings},'  # noqa: S608  # names of ours
-        f' "{sealed.column}"'
+        f' "{sealed.column}", "{sealed.key_column}"'
         f' FROM "{sealed.table.name}" WHERE "{sealed.key_column}" {condition}'
         f"{'' if after is None else f' AND {cursor} > :after'} ORDER BY {cursor} LIMIT :most"
         # NO KEY UPDATE: whoever only refers to a row (a foreign key) is not kept waiting.

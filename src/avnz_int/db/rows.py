@@ -64,4 +64,4 @@ def first(connection: Connection, statement: Select[Any]) -> Row | None:
 
 def every(connection: Connection, statement: Select[Any]) -> list[Row]:
     """All rows as mappings of column names."""
-    return cast("list[Row]", list(connection.execute(statement).mappings()))
+    return cast("list[Row]", list(connection.execute(statement).mappings().all()))

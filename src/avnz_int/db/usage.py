@@ -58,8 +58,8 @@ _SQLITE_CONTENT = f"""
 _TEXT_TIME = """to_char(timezone('UTC', "occurredAt"), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 _POSTGRES_CONTENT = f"""
     SELECT "clientId", "type", "transactionId", {_CONTENT % _TEXT_TIME} FROM "UsageRecord"
-    JOIN unnest(%s::text[], %s::text[], %s::text[]) AS wanted (client, type, transaction)
-      ON "clientId" = client AND "UsageRecord"."type" = wanted.type AND "transactionId" = transaction
+    JOIN unnest(%s::text[], %s::text[], %s::text[]) AS wanted (owner, kind, transaction)
+      ON "clientId" = wanted.owner AND "type" = wanted.kind AND "transactionId" = wanted.transaction
     """  # noqa: S608  # constants
 
 Key = tuple[str, str, str]

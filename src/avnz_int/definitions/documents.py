@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,16 @@ def names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.json"))
 
 
-def document(name: str) -> dict[str, Any]:
-    """The schema of a kind of file, as it is shipped.
+def document(name: str, *, also: Collection[str] = ()) -> dict[str, Any]:
+    """The schema of a kind of file, as it is shipped; `also` are other names that there are.
 
     Raises:
         InvalidInputError: there is no such kind.
     """
     if name not in names():
-        near = loader.nearest(name, names())
-        words = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names())}"
+        known = sorted({*names(), *also})
+        near = loader.nearest(name, known)
+        words = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
         raise InvalidInputError(f"no schema {name!r}", hint=words)
     try:
         found: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_bytes())
@@ -37,9 +38,9 @@ def document(name: str) -> dict[str, Any]:
     return found
 
 
-def for_editors(name: str) -> dict[str, Any]:
-    """As `document`; that of a manifest knows the fields of each provider, plugins' too."""
-    found = document(name)
+def for_editors(name: str, *, also: Collection[str] = ()) -> dict[str, Any]:
+    """As `document`; that of a manifest has the fields of each provider too, plugins' included."""
+    found = document(name, also=also)
     if name == "manifest":
         seeds = loader.read_seeds() + [one.seed for one in plugins.find() if one.seed is not None]
         _complete(found["$defs"], sorted(seeds, key=lambda seed: seed.provider))
@@ -85,7 +86,7 @@ def _fields(seed: Seed) -> dict[str, Any]:
 
 
 def _credential(field: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {name: field[name] for name in ("title", "description") if name in field}
+    told = {name: field[name] for name in ("title", "description") if name in field}
     if field.get("format") != "password":
         literal = {name: field[name] for name in ("type", "enum") if name in field}
         return {**told, "anyOf": [_REFERENCE, literal]}

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from avnz_int.definitions import env_names
+from avnz_int.definitions.defaults import fits
 from avnz_int.definitions.formats import FORMATS, compile_pattern
 from avnz_int.definitions.loader import Problem, Seed
 from avnz_int.definitions.violation import NOUNS
@@ -110,6 +112,7 @@ def _property(path: str, name: str, field: Any, earlier: list[str], *, settings:
         if key not in field:
             yield f"{path}.{key}", "is missing"
     yield from _field(path, field)
+    yield from env_names.of_field(path, field)
     yield from _secrecy(path, name, field, settings=settings)
     yield from _destination(path, name, field, settings=settings)
     if "x-default-from" in field and field["x-default-from"] not in earlier:
@@ -172,6 +175,7 @@ _OBJECT_KEYWORDS: Mapping[str, Callable[[str, Any, Mapping[str, Any]], Found]] =
     "required": _names_of,
     "dependentRequired": _dependents,
     "anyOf": _alternatives,
+    env_names.ENVIRONMENT: env_names.of_environment,
 }
 
 
@@ -237,7 +241,7 @@ def _field(path: str, field: Mapping[str, Any]) -> Found:
             yield from _field(f"{path}.{key}", field[key])
     if kind == "object" and "additionalProperties" not in field:
         yield f"{path}.additionalProperties", "is missing"
-    if sound and "default" in field and not _fits(field["default"], field):
+    if sound and "default" in field and not fits(field["default"], field):
         yield f"{path}.default", "must keep to the other rules of the field"
 
 
@@ -302,6 +306,7 @@ def _anything(_: Any) -> str | None:
     return None
 
 
+_VARIABLES = ("string", "integer", "number", "boolean")
 _FIELD_KEYWORDS: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str | None]]] = {
     "type": ((), _anything),
     "title": ((), _words),
@@ -324,31 +329,7 @@ _FIELD_KEYWORDS: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str | None]
     "x-default-from": (("string",), _words),
     "x-destination": ((), _flag),
     "x-environment": (("string",), _environments),
+    env_names.NAMES: (_VARIABLES, env_names.judge),
+    env_names.SHARED: (_VARIABLES, env_names.judge),
     "x-public": ((), _flag),
 }
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-}
-
-
-def _fits(value: Any, field: Mapping[str, Any]) -> bool:
-    """Whether a default keeps to its field's own rules, which are sound."""
-    kind = field["type"]
-    if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
-        return False
-    if isinstance(value, str):
-        noun = FORMATS.get(field.get("format", ""))
-        return (
-            field.get("minLength", 0) <= len(value) <= field.get("maxLength", len(value))
-            and value in field.get("enum", [value])
-            and compile_pattern(field.get("pattern", "")).search(value) is not None
-            and (noun is None or noun[0](value))
-        )
-    if kind in ("integer", "number"):
-        return bool(field.get("minimum", value) <= value <= field.get("maximum", value))
-    return True

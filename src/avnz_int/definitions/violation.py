@@ -45,7 +45,12 @@ class Violation:
 def unfit(value: Mapping[str, Any]) -> Iterator[Violation]:
     """What no provider may have: text that jsonb, headers or UTF-8 cannot carry, and bottomless JSON."""
     # A list of what waits, not recursion: JSON can be nested deeper than Python's stack.
-    waiting: list[tuple[str, Any, int]] = [(_shown(name), [name, part], 0) for name, part in value.items()]
+    waiting: list[tuple[str, Any, int]] = [
+        (_shown(name), [name, part], 0)
+        for name, part in value.items()
+        # Mostly a plain string under a plain name, of which there is nothing to tell.
+        if type(part) is not str or _CONTROL.search(part) or _CONTROL.search(name)
+    ]
     while waiting:
         at, part, depth = waiting.pop()
         if depth > _DEEPEST:

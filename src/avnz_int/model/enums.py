@@ -253,6 +253,11 @@ class Action(StrEnum):
     TOKEN_READ = "token:read"  # noqa: S105  # an action
     TOKEN_REVOKE = "token:revoke"  # noqa: S105  # an action
     TOKEN_USE = "token:use"  # noqa: S105  # an action
+    BULK_EXPORT = "bulk:export"
+    BULK_IMPORT = "bulk:import"
+    DOCTOR_READ = "doctor:read"
+    DOCTOR_FIX = "doctor:fix"
+    DATABASE_COPY = "database:copy"
     MANIFEST_READ = "manifest:read"
     MANIFEST_APPLY = "manifest:apply"
     MANIFEST_EXPORT = "manifest:export"

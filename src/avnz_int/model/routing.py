@@ -134,14 +134,19 @@ class InForceView:
 
 @dataclass(frozen=True, slots=True)
 class ResolutionView:
-    """What serves a client, or a company of it, in a category; `in_force` is None where nothing does."""
+    """What serves a client, or a company of it, in a category.
+
+    Attributes:
+        in_force: None where nothing does.
+        candidates: all that were looked at; None in a listing that does not explain.
+    """
 
     client: str
     company: str | None
     category: str
     environment: str
     in_force: InForceView | None
-    candidates: list[CandidateView]
+    candidates: list[CandidateView] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class Secret(Generic[T]):
     """A value that shows itself only when asked by name.
 
     `str()`, `repr()`, formatting and logging give `Secret(••••)`; pickling, copying and JSON encoding are
-    refused. `reveal()` is called only in `crypto`, `providers`, `definitions.schema` and here.
+    refused. `reveal()` is called only in `crypto`, `providers`, `definitions.schema`, for `run` and here.
     """
 
     __slots__ = ("_value",)

@@ -10,8 +10,9 @@ from typing import Self
 
 from avnz_int.errors import InvalidInputError
 
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
-_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+_MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])")
+_WEEK = re.compile(r"(2[0-9]{3})-W([0-9]{2})")
+_DAY = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}")
 _ONE_DAY = timedelta(days=1)
 
 
@@ -27,10 +28,10 @@ class Month:
         """The month written as `2026-11`.
 
         Raises:
-            InvalidInputError: it is none, or one before 2000.
+            InvalidInputError: it is none, or not of this millennium.
         """
         found = _MONTH.fullmatch(text)
-        if found is None or not found[0].isascii() or int(found[1]) < 2000:
+        if found is None:
             raise InvalidInputError(f"{text!r} is no month", hint="write it as 2026-11")
         return cls(int(found[1]), int(found[2]))
 
@@ -75,10 +76,10 @@ class Week:
         """The week written as `2026-W47`.
 
         Raises:
-            InvalidInputError: it is none, or one before 2000.
+            InvalidInputError: it is none, or not of this millennium.
         """
         found = _WEEK.fullmatch(text)
-        if found is not None and found[0].isascii() and int(found[1]) >= 2000:
+        if found is not None:
             with contextlib.suppress(ValueError):
                 return cls(date.fromisocalendar(int(found[1]), int(found[2]), 1))
         raise InvalidInputError(f"{text!r} is no week", hint="write it as 2026-W47 (ISO 8601)")
@@ -114,7 +115,7 @@ def day_of(text: str) -> date:
     Raises:
         InvalidInputError: it is none.
     """
-    if len(text) == 10 and text.isascii():
+    if _DAY.fullmatch(text):
         with contextlib.suppress(ValueError):
             return date.fromisoformat(text)
     raise InvalidInputError(f"{text!r} is no day", hint="write it as 2026-11-22")

@@ -7,7 +7,13 @@
 | client integrations: change, test | yes | yes | no | no |
 | client integrations: read | yes | yes | yes, credentials hidden | no |
 | resolve, route, read accounts and pools | yes | yes | yes | yes |
+| credentials in force: give to a command | yes | yes, never the platform's | no | yes, as its client |
 | audit trail: read, export | yes | no | yes | no |
+| access tokens: make, revoke | yes | no | no | no |
+| access tokens: list | yes | no | yes | no |
+| usage: record | yes | no | no | yes (of one client: its own) |
+| usage, bills, payouts: read | yes | yes | yes | no |
+| months: close | yes | no | no | no |
 """
 
 from __future__ import annotations
@@ -63,3 +69,32 @@ def require_user(actor: Actor, action: Action, client: Mapping[str, Any]) -> Non
     if actor.client_id not in {None, client["id"]}:
         raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
     require(actor, action, *USERS)
+
+
+def require_tester(actor: Actor, client_id: str | None, slug: str | None) -> None:
+    """Nothing, if the actor may test what is this client's, or (None) the organization's own.
+
+    Raises:
+        HiddenError, ForbiddenError: as `require_client`, `require_admin`.
+    """
+    if client_id is None:
+        require_admin(actor, Action.PLATFORM_TEST)
+    else:
+        require_client(actor, Action.CLIENT_TEST, {"id": client_id, "slug": slug})
+
+
+def require_use(actor: Actor, action: Action, client: Mapping[str, Any] | None = None) -> None:
+    """Nothing, if the actor may use credentials in force: a client's, or without one the platform's.
+
+    Raises:
+        HiddenError: an actor of another client.
+        ForbiddenError: the role may not, or the platform's are asked for by an actor of a client.
+    """
+    if client is None:
+        require(actor, action, Role.ORG_ADMIN, Role.SERVICE)
+        if actor.client_id is not None:
+            raise ForbiddenError(f"{actor.id} is of one client and may not use the platform's credentials")
+        return
+    if actor.client_id not in {None, client["id"]}:
+        raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
+    require(actor, action, Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.SERVICE)

@@ -118,29 +118,33 @@ class AuditTrail:
         """
         with self._reading(actor) as work:
             given = checkpoints.read(checkpoint) if checkpoint is not None else None
-            material = _material(work, self._work.vault)
-            bad, walks = _walks(work, material, given)
-            total = 0
-            for walk in walks:
-                for event in audit.events(work.connection, walk.name, until=walk.end):
-                    walk.feed(event)
-                beyond = audit.count_beyond(work.connection, walk.name)
-                wrong = walk.finish(beyond)
-                bad += [wrong] if wrong else []
-                total += walk.count + beyond
-        first = bad[0] if bad else None
-        return AuditVerdict(
-            valid=first is None,
-            events=total,
-            first_bad_sequence=first.sequence if first else None,
-            reason=first.reason if first else None,
-        )
+            return verdict(work, self._work.vault, given)
 
     @contextlib.contextmanager
     def _reading(self, actor: Actor) -> Iterator[Reading]:
         with self._work.reading(actor, Action.AUDIT_READ) as work:
             access.require(actor, Action.AUDIT_READ, *access.READERS)
             yield work
+
+
+def verdict(work: Reading, vault: Vault, given: Checkpoint | None = None) -> AuditVerdict:
+    """What `verify` says, in a transaction that is open already."""
+    bad, walks = _walks(work, _material(work, vault), given)
+    total = 0
+    for walk in walks:
+        for event in audit.events(work.connection, walk.name, until=walk.end):
+            walk.feed(event)
+        beyond = audit.count_beyond(work.connection, walk.name)
+        wrong = walk.finish(beyond)
+        bad += [wrong] if wrong else []
+        total += walk.count + beyond
+    first = bad[0] if bad else None
+    return AuditVerdict(
+        valid=first is None,
+        events=total,
+        first_bad_sequence=first.sequence if first else None,
+        reason=first.reason if first else None,
+    )
 
 
 class Export:

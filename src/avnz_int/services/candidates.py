@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from sqlalchemy import Connection
 
 from avnz_int.db import definitions, keys, resolution, rows
+from avnz_int.definitions import schema
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Category, Environment, Mode, Status
 from avnz_int.model.lifecycle import effective
@@ -31,6 +34,27 @@ _OF_PLATFORM = {
 
 
 @dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a definition says of settings, read once for all who use it.
+
+    Attributes:
+        values: of the settings that have a default.
+        destinations: the settings that decide where credentials are sent.
+    """
+
+    values: Mapping[str, Any]
+    destinations: frozenset[str]
+
+    @classmethod
+    def of(cls, rules: Mapping[str, Any] | None) -> Defaults:
+        """From a settings schema."""
+        return cls(schema.with_defaults(rules, None), frozenset(schema.destination_fields(rules)))
+
+
+_NO_DEFAULTS = Defaults({}, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the candidates of every client are judged by.
 
@@ -38,6 +62,7 @@ class Surroundings:
         definitions: provider -> row of the definition in force.
         platforms: id -> row of `db.resolution.platform_candidates`, the oldest first.
         readable: ids of the keys that still have material.
+        defaults: provider -> what its definition says of settings.
         of_client: whether somebody asks to whom the organization's own integrations do not exist.
     """
 
@@ -47,20 +72,27 @@ class Surroundings:
     platforms: Mapping[str, rows.Row]
     readable: Collection[str]
     of_client: bool
+    defaults: Mapping[str, Defaults]
 
     @classmethod
     def read(
         cls, connection: Connection, actor: Actor, category: Category, environment: Environment
     ) -> Surroundings:
         """From the database, in three statements."""
+        found = definitions.listing(connection, category=category)
         return cls(
             category,
             environment,
-            {row["provider"]: row for row in definitions.listing(connection, category=category)},
+            {row["provider"]: row for row in found},
             {row["id"]: row for row in resolution.platform_candidates(connection, category)},
             keys.readable_ids(connection),
             actor.client_id is not None,
+            {row["provider"]: Defaults.of(row["settingsSchema"]) for row in found},
         )
+
+    def defaults_of(self, provider: str) -> Defaults:
+        """What the definition of a provider says of settings; nothing where there is none in the category."""
+        return self.defaults.get(provider, _NO_DEFAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +108,7 @@ class Candidate:
         """For people and scripts."""
         row, of_client = self.row, self.level is Level.CLIENT
         used = around.platforms.get(row["platformIntegrationId"] or "") if of_client else None
-        worth = effective(Status(row["status"]), None if used is None else Status(used["status"]))
+        worth = _worth(row["status"], None if used is None else used["status"])
         return CandidateView(
             position=self.position,
             rule=self.rule,
@@ -90,7 +122,7 @@ class Candidate:
             is_default=row["isDefault"] if of_client else False,
             priority=row["priority"] if of_client else None,
             status=row["status"],
-            effective_status=worth.value,
+            effective_status=worth,
         )
 
 
@@ -102,12 +134,14 @@ def ordered(own: Iterable[rows.Row], around: Surroundings) -> list[Candidate]:
         around: what they are judged by.
     """
     rows_of_client = sorted(own, key=_place)
-    able = [(row, Level.CLIENT) for row in rows_of_client if refusal(row, around) is None]
-    dropped = [
-        Candidate(row, Level.CLIENT, rule, None)
-        for row in rows_of_client
-        if (rule := refusal(row, around)) is not None
-    ]
+    able: list[tuple[rows.Row, Level]] = []
+    dropped: list[Candidate] = []
+    for row in rows_of_client:
+        rule = refusal(row, around)
+        if rule is None:
+            able.append((row, Level.CLIENT))
+        else:
+            dropped.append(Candidate(row, Level.CLIENT, rule, None))
     taken_up = {row["platformIntegrationId"] for row in rows_of_client}
     for row in around.platforms.values():
         if row["id"] in taken_up:
@@ -164,6 +198,11 @@ def _organization_refusal(row: rows.Row, around: Surroundings) -> Rule | None:
 
 def _place(row: rows.Row) -> tuple[bool, int, object, str]:
     return not row["isDefault"], row["priority"], row["createdAt"], row["id"]
+
+
+@cache
+def _worth(own: str, platform: str | None) -> str:
+    return effective(Status(own), None if platform is None else Status(platform)).value
 
 
 def taking_rule(row: rows.Row, level: Level) -> Rule:

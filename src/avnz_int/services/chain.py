@@ -82,8 +82,12 @@ def storable(value: Any) -> Any:
     No float, whose text PostgreSQL and Python write differently; no NUL and no lone surrogate, which jsonb
     refuses.
     """
+    kind = type(value)
+    if value is None or kind is int or kind is bool:
+        return value
     if isinstance(value, str):
-        return _clean(value)
+        # Most are plain; an import of many rows asks this of a dozen values of each.
+        return value if value.isascii() and "\0" not in value else _clean(value)
     if isinstance(value, float | Decimal):
         return repr(value) if isinstance(value, float) else str(value)
     if isinstance(value, datetime):

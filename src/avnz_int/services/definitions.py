@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from avnz_int import clock
 from avnz_int.crypto.cipher import destination_digest
 from avnz_int.db import clients, definitions, platform, rows
-from avnz_int.definitions import loader, plugins, schema
+from avnz_int.definitions import env_names, loader, plugins, schema
 from avnz_int.definitions.loader import Seed
 from avnz_int.errors import InUseError
 from avnz_int.model.actor import Actor, Target
@@ -123,6 +123,7 @@ def valid_seeds(directory: Path | None, notify: Notify) -> Seeds:
     """
     seeds = loader.read_seeds(directory)
     problems = [problem for seed in seeds for problem in schema.validate_definition(seed)]
+    problems += [] if problems else env_names.clashes(seeds)
     if problems:
         raise loader.invalid_definitions(problems)
     if directory is not None:

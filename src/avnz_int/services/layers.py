@@ -7,11 +7,11 @@ integration nor a client points the organization's credentials elsewhere.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 from avnz_int.db import rows
-from avnz_int.definitions import schema
 from avnz_int.model.enums import Mode
 from avnz_int.model.routing import Level, Origin
 from avnz_int.services.candidates import Candidate, Surroundings
@@ -20,9 +20,9 @@ from avnz_int.services.candidates import Candidate, Surroundings
 def settings_of(found: Candidate, around: Surroundings) -> tuple[dict[str, Any], dict[str, Origin]]:
     """The settings to use an integration by, and setting -> where its value came from."""
     row = found.row
-    rules = (around.definitions.get(row["provider"]) or {}).get("settingsSchema")
-    destinations = frozenset(schema.destination_fields(rules))
-    layers = [(Origin.DEFINITION, schema.with_defaults(rules, None))]
+    defaults = around.defaults_of(row["provider"])
+    destinations = defaults.destinations
+    layers: list[tuple[Origin, Mapping[str, Any]]] = [(Origin.DEFINITION, defaults.values)]
     if found.level is Level.ORGANIZATION:
         layers.append((Origin.ORGANIZATION, _plain(row["settings"])))
     elif row["mode"] == Mode.PLATFORM:
@@ -37,8 +37,9 @@ def settings_of(found: Candidate, around: Surroundings) -> tuple[dict[str, Any],
     settings: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
     for origin, values in layers:
-        settings |= values
-        origins |= dict.fromkeys(values, origin)
+        if values:
+            settings.update(copy.deepcopy(dict(values)))
+            origins.update(dict.fromkeys(values, origin))
     return settings, origins
 
 

@@ -55,6 +55,27 @@ def follow_client(
     )
 
 
+def of_new_client(row: Mapping[str, Any], organization_id: str, actor: Actor) -> dict[str, Any] | None:
+    """The account of an own-mode client integration that is just made, to be inserted with others."""
+    if row["category"] != Category.PAYMENT_GATEWAY:
+        return None
+    return {
+        "id": clock.new_id(),
+        "organizationId": organization_id,
+        "clientId": row["clientId"],
+        "clientIntegrationId": row["id"],
+        "platformIntegrationId": None,
+        "provider": row["provider"],
+        "name": row["name"],
+        "environment": row["environment"],
+        "status": row["status"],
+        "createdAt": row["updatedAt"],
+        "updatedAt": row["updatedAt"],
+        "createdBy": actor.id,
+        "updatedBy": None,
+    }
+
+
 def follow_platform(connection: Connection, row: Mapping[str, Any], actor: Actor, moment: datetime) -> None:
     """Make or update the platform's own account, and those of the clients that use the integration."""
     if row["category"] != Category.PAYMENT_GATEWAY:

@@ -54,7 +54,7 @@ class Payouts:
             _add_charges(sums, payouts.charges(*during, rates, client_id), flat, "charges", 1)
             _add_charges(sums, payouts.voided(*during, rates, client_id), flat, "voids", -1)
             _add_refunds(sums, payouts.refunds(*during, client_id))
-        views = [_view(place, slugs[place[1]], found) for place, found in sums.items()]
+        views = [_view(place, slugs[place[1]], found) for place, found in sums.items() if any(found.values())]
         return sorted(views, key=lambda view: (view.week, view.client, view.currency))
 
 

@@ -119,7 +119,7 @@ class Pools:
                 "organizationId": work.organization["id"],
                 "clientId": client_id,
                 "name": name,
-                "environment": wanted.environment or account["environment"],
+                "environment": str(wanted.environment or account["environment"]),
                 "strategy": (wanted.strategy or PoolStrategy.PRIORITY).value,
                 "createdAt": moment,
                 "updatedAt": moment,

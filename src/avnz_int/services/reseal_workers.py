@@ -74,6 +74,8 @@ class Workers:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
+            # Who asked for it is settled: a worker needs no token.
+            env={name: value for name, value in os.environ.items() if name != "AVNZ_INT_TOKEN"},
         )
         # By a pipe: the URL may hold a password, and arguments are public.
         orders = {

@@ -31,7 +31,8 @@ UNREADABLE = (SealBrokenError, KeyMissingError)
 _RETRY_S = 0.02
 _SEALS = 10_000
 """Reserved at once: the row of the key is what everybody waits for who seals."""
-_Marks = Mapping[str, tuple[str, ...]]
+Marks = Mapping[str, tuple[str, ...]]
+"""Provider -> its settings that decide where a secret is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Resealer:
         self._vault = work.vault
         self._notify = notify
         self._seals: dict[str, int] = {}
-        self._marks: tuple[object, _Marks] = (None, {})
+        self._marks: tuple[object, Marks] = (None, {})
 
     def run(
         self,
@@ -215,7 +216,7 @@ class Resealer:
                 for found in page:
                     yield _opens(cipher, sealed, found, marks)
 
-    def _destinations(self, connection: Connection) -> _Marks:
+    def _destinations(self, connection: Connection) -> Marks:
         """Provider -> its settings that decide where a secret is sent; read anew once definitions change."""
         state = keys.definitions_state(connection)
         if self._marks[0] != state:
@@ -236,19 +237,24 @@ def walk(connection: Connection) -> Iterator[tuple[SealedColumn, Found]]:
 
 
 def _resealed(
-    cipher: Cipher, sealed: SealedColumn, page: Sequence[Found], marks: _Marks, lost: set[str]
+    cipher: Cipher, sealed: SealedColumn, page: Sequence[Found], marks: Marks, lost: set[str]
 ) -> list[Fresh]:
     """What to write; the ids of those that do not open go to `lost`."""
     batch = []
     for found in page:
         try:
-            batch.append(Fresh(found, cipher.reseal(found.value, _place(sealed, found, marks))))
+            batch.append(Fresh(found, cipher.reseal(found.value, place_of(sealed, found, marks))))
         except UNREADABLE:
             lost.add(found.id)
     return batch
 
 
-def _place(sealed: SealedColumn, found: Found, marks: _Marks) -> Place:
+def place_of(sealed: SealedColumn, found: Found, marks: Marks) -> Place:
+    """Where a value stands, computed from its row as it is now.
+
+    Raises:
+        SealBrokenError: its settings are no object, so nobody can tell where it would be sent.
+    """
     destination = _destination(found.settings, marks.get(found.provider, ()))
     if destination is None:
         raise SealBrokenError(f"{sealed.table.name} {found.id}: the settings are not an object")
@@ -274,9 +280,9 @@ def _destination(settings: str | None, fields: tuple[str, ...]) -> str | None:
     return destination_digest(parsed, fields) if isinstance(parsed, Mapping | None) else None
 
 
-def _opens(cipher: Cipher, sealed: SealedColumn, found: Found, marks: _Marks) -> bool:
+def _opens(cipher: Cipher, sealed: SealedColumn, found: Found, marks: Marks) -> bool:
     try:
-        cipher.open(found.value, _place(sealed, found, marks))
+        cipher.open(found.value, place_of(sealed, found, marks))
     except UNREADABLE:
         return False
     return True

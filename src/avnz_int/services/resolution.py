@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 
 from avnz_int.db import resolution, rows
 from avnz_int.errors import HiddenError, InvalidInputError, NotFoundError
 from avnz_int.model.actor import Actor
 from avnz_int.model.encode import encode
 from avnz_int.model.enums import Action, Category, Environment
-from avnz_int.model.routing import InForceView, Level, ResolutionView
+from avnz_int.model.routing import CandidateView, InForceView, Level, ResolutionView
 from avnz_int.services import access, candidates, layers, refs
 from avnz_int.services.candidates import Candidate, Surroundings
 from avnz_int.services.work import Reading, Work
@@ -52,10 +53,12 @@ class Resolution:
             access.require_user(actor, _ACTION, owner)
             around = Surroundings.read(work.connection, actor, category, environment)
             own = resolution.client_candidates(work.connection, category, owner["id"])
-        view = _view(owner["slug"], company, candidates.ordered(own, around), around, explain=explain)
+        found = candidates.ordered(own, around)
+        view = _view(owner["slug"], company, found, around, explain=explain)
+        listed = [one.view(around) for one in found]
         if view.in_force is None:
-            raise _nothing(view)
-        return view
+            raise _nothing(view, listed)
+        return replace(view, candidates=listed)
 
     def resolve_all(
         self,
@@ -65,7 +68,14 @@ class Resolution:
         environment: Environment = Environment.PRODUCTION,
         explain: bool = False,
     ) -> list[ResolutionView]:
-        """The same for every client that the actor may know of, by slug, in a constant number of queries."""
+        """The same for every client that the actor may know of, by slug, in a constant number of queries.
+
+        Args:
+            actor: of a client gets that one.
+            category: what for.
+            environment: where.
+            explain: with every candidate, and the origin of every setting.
+        """
         with self._work.reading(actor, _ACTION) as work:
             access.require(actor, _ACTION, *access.USERS)
             around = Surroundings.read(work.connection, actor, category, environment)
@@ -73,16 +83,12 @@ class Resolution:
             own: dict[str, list[rows.Row]] = {}
             for row in resolution.client_candidates(work.connection, category, actor.client_id):
                 own.setdefault(row["clientId"], []).append(row)
-        return [
-            _view(
-                client["slug"],
-                None,
-                candidates.ordered(own.get(client["id"], ()), around),
-                around,
-                explain=explain,
-            )
-            for client in clients
-        ]
+        views = []
+        for client in clients:
+            found = candidates.ordered(own.get(client["id"], ()), around)
+            view = _view(client["slug"], None, found, around, explain=explain)
+            views.append(replace(view, candidates=[one.view(around) for one in found]) if explain else view)
+        return views
 
 
 def _owner(work: Reading, actor: Actor, client: str | None, company: str | None) -> rows.Row:
@@ -102,17 +108,17 @@ def _owner(work: Reading, actor: Actor, client: str | None, company: str | None)
 
 
 def _view(
-    client: str, company: str | None, found: Iterable[Candidate], around: Surroundings, *, explain: bool
+    client: str, company: str | None, found: Sequence[Candidate], around: Surroundings, *, explain: bool
 ) -> ResolutionView:
-    listed = list(found)
-    taken = listed[0] if listed and listed[0].position else None
+    """Without candidates."""
+    taken = found[0] if found and found[0].position else None
     return ResolutionView(
         client=client,
         company=company,
         category=around.category.value,
         environment=around.environment.value,
         in_force=None if taken is None else _in_force(taken, around, explain=explain),
-        candidates=[one.view(around) for one in listed],
+        candidates=None,
     )
 
 
@@ -135,12 +141,12 @@ def _in_force(taken: Candidate, around: Surroundings, *, explain: bool) -> InFor
     )
 
 
-def _nothing(view: ResolutionView) -> NotFoundError:
+def _nothing(view: ResolutionView, listed: Sequence[CandidateView]) -> NotFoundError:
     whom = view.client if view.company is None else f"{view.company} (of {view.client})"
-    why = "; ".join(f"{one.provider} {one.name}: {one.reason}" for one in view.candidates)
+    why = "; ".join(f"{one.provider} {one.name}: {one.reason}" for one in listed)
     hint = (
         f"avnz-int client list --client {view.client} shows them; test, enable or take up one of them"
-        if view.candidates
+        if listed
         else f"avnz-int client add --client {view.client} makes one"
     )
     return NotFoundError(
@@ -152,6 +158,6 @@ def _nothing(view: ResolutionView) -> NotFoundError:
             "company": view.company,
             "category": view.category,
             "environment": view.environment,
-            "candidates": encode(view.candidates),
+            "candidates": encode(list(listed)),
         },
     )

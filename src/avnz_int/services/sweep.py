@@ -128,6 +128,7 @@ class Sweep:
         with self._work.writing(actor, Action.CREDENTIALS_READ) as work:
             cipher = self._work.vault.cipher(work.connection)
             for one, row in _as_they_are(work, batch):
+                access.require_tester(actor, row.get("clientId"), one.client)
                 try:
                     opened = testing.open_with(work, cipher, one.table, row, one.found, asked=row)
                     requests.append((opened, opened.request(self._prober, timeout_s)))
@@ -142,6 +143,7 @@ class Sweep:
     def record_batch(self, actor: Actor, done: Sequence[Done]) -> list[CheckView]:
         """The results, recorded in one transaction."""
         with self._work.writing(actor, Action.CLIENT_TEST) as work:
+            access.require(actor, Action.CLIENT_TEST, Role.ORG_ADMIN, Role.CLIENT_ADMIN)
             return testing.record_all(work, self._prober, self.notify, done, actor)
 
 

@@ -223,7 +223,11 @@ def _entry(  # noqa: C901  # a table of rules, and a call for each would cost a 
         refund_of = _text("refundOf", refund_of)
     elif kind != _CHARGE:
         refund_of = transaction
-    whose = (_text("merchantAccount", account), _text("client", client), _text("integration", integration))
+    whose = (
+        None if account is None else _text("merchantAccount", account),
+        None if client is None else _text("client", client),
+        None if integration is None else _text("integration", integration),
+    )
     return Entry(number, whose, kind, transaction, amount, code, _time(moment), status, refund_of)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from avnz_int import clock
-from avnz_int.db import audit, keys, rows, tenants
+from avnz_int.db import audit, bulk, keys, rows, tenants
 from avnz_int.db.engine import Database
 from avnz_int.errors import (
     AuditBrokenError,
@@ -36,6 +36,8 @@ from avnz_int.services.vault import Vault
 _DENIALS = (ForbiddenError, HiddenError, HiddenProviderError, UnauthenticatedError)
 _NO_ROLE = "none"
 _FAILURES = (SealBrokenError, KeyMissingError)
+_MANY = 20
+"""Events from which on they are written as a bulk is."""
 
 
 class Reading:
@@ -92,6 +94,7 @@ class Writing(Reading):
         action: Action | None = None,
         target: Target | None = None,
         outcome: AuditOutcome = AuditOutcome.SUCCESS,
+        storable: bool = False,
     ) -> None:
         """Append an event to the chain, in this transaction.
 
@@ -100,6 +103,7 @@ class Writing(Reading):
             action: the deed, where it is another than the transaction's.
             target: what it was done to, where it is another than `self.target`.
             outcome: how it ended.
+            storable: whether the changes are known to be as `chain.storable` makes them.
         """
         about = target or self.target
         if self._key is None:
@@ -118,7 +122,7 @@ class Writing(Reading):
             "targetId": about.id if about else None,
             "clientId": about.client_id if about else None,
             "outcome": outcome.value,
-            "changes": chain.storable(changes) if changes else None,
+            "changes": (changes if storable else chain.storable(changes)) if changes else None,
             "requestId": self._actor.request_id,
             "keyId": key_id,
             "previousMac": self._mac,
@@ -145,9 +149,10 @@ class Writing(Reading):
             self._action, self.target = before
 
     def finish(self) -> None:
-        """Write the recorded events; called at the transaction's end, before it is committed."""
+        """Write the recorded events: before the commit, and between the parts of a long transaction."""
         if self._events:
-            rows.add_all(self.connection, audit.EVENT, self._events)
+            many = len(self._events) >= _MANY
+            (bulk.insert if many else rows.add_all)(self.connection, audit.EVENT, self._events)
             audit.move_head(self.connection, self._chain, self._sequence, self._mac)
             self._events = []
 

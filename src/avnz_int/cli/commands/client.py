@@ -8,7 +8,6 @@ import typer
 
 from avnz_int.cli import output
 from avnz_int.cli.commands.platform import Description, Name
-from avnz_int.cli.commands.usage import MonthOption
 from avnz_int.cli.listing import listing
 from avnz_int.cli.state import (
     CategoryFilter,
@@ -20,6 +19,7 @@ from avnz_int.cli.state import (
     EnvironmentOption,
     Format,
     KeepPrevious,
+    MonthOption,
     Output,
     ProviderArgument,
     ProviderFilter,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
 
 import typer
 
 from avnz_int.cli import output
-from avnz_int.cli.state import Format, Output, state_of
-from avnz_int.errors import DiffersError
+from avnz_int.cli.state import Format, Output, not_empty, state_of
+from avnz_int.errors import DiffersError, UsageError
 
-app = typer.Typer(help="Schema migrations of the database.", no_args_is_help=True)
+app = typer.Typer(help="Schema migrations of the database, and copies of it.", no_args_is_help=True)
 
 
 @app.command()
@@ -49,6 +53,66 @@ def check(ctx: typer.Context, form: Output = Format.TABLE) -> None:
             hint="restore what is missing, or the database from a backup",
             details={"differences": differences},
         )
+
+
+@app.command()
+def copy(
+    ctx: typer.Context,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL|env:NAME",
+            callback=not_empty,
+            help="An empty database; env:NAME takes the URL, which may hold a password, from a variable.",
+        ),
+    ],
+    form: Output = Format.TABLE,
+) -> None:
+    """Copy every row into an empty database of either kind, and check the copy.
+
+    Sealed credentials and the audit trail stay as they are, byte for byte; the keyring is not copied.
+    """
+    state = state_of(ctx)
+    url = _address(to)
+    with _progress() as on_rows:
+        view = state.services.copying.copy(state.actor, url, on_rows)
+    output.emit(state, form, view)
+
+
+def _address(given: str) -> str:
+    """The URL of `--to`.
+
+    Raises:
+        UsageError: it holds a password, names no variable that is set, or is of another kind.
+    """
+    from avnz_int.settings import checked_url, has_password
+
+    name = given.removeprefix("env:") if given.startswith("env:") else None
+    if name is None and has_password(given):
+        raise UsageError(
+            "--to holds a password, which every process on this machine could read",
+            hint="put the URL into an environment variable, and give --to env:NAME",
+        )
+    url = given if name is None else os.environ.get(name)
+    if not url:
+        raise UsageError(f"--to env:{name}: {name} is not set", hint=f"export {name} in this environment")
+    return checked_url(url)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("copying", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def register(root: typer.Typer) -> None:

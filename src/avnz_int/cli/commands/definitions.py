@@ -98,18 +98,23 @@ def seed(
 @app.command()
 def schema(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of which kind of file: manifest.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="manifest; a command's words joined by -, as client-list; error."
+        ),
+    ],
     form: Output = Format.TABLE,
 ) -> None:
-    """Print the JSON Schema of a file that people write, for their editors; needs no database."""
+    """Print the JSON Schema of a file that people write, or of what a command prints; needs no database."""
     import json
 
-    from avnz_int.definitions import documents
+    from avnz_int.cli import shapes
 
-    def table(found: Any) -> None:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
-
-    output.emit(state_of(ctx), form, documents.for_editors(name), table)
+    found = shapes.schema(name)
+    output.emit(
+        state_of(ctx), form, found, lambda one: typer.echo(json.dumps(one, indent=2, ensure_ascii=False))
+    )
 
 
 @app.command()
@@ -139,9 +144,10 @@ def validate(
 
 def _validated(paths: list[Path], *, shipped: bool = False) -> tuple[int, list[dict[str, str]]]:
     """How many seeds there are in these files and folders, and what is wrong with them."""
-    from avnz_int.definitions import loader, schema
+    from avnz_int.definitions import env_names, loader, schema
 
     checked, problems = 0, []
+    sound: list[loader.Seed] = []
     for path in paths:
         files = sorted(path.glob("*.json")) if path.is_dir() else [path]
         if not files:
@@ -149,13 +155,15 @@ def _validated(paths: list[Path], *, shipped: bool = False) -> tuple[int, list[d
         for file in files:
             checked += 1
             try:
-                found = schema.validate_definition(loader.read_seed(file), shipped=shipped)
+                seed = loader.read_seed(file)
+                found = schema.validate_definition(seed, shipped=shipped)
                 problems += [problem.as_dict() for problem in found]
+                sound += [] if found else [seed]
             except InvalidInputError as exc:
                 problems += exc.details.get("problems") or [
                     {"file": str(file), "path": "", "rule": exc.message}
                 ]
-    return checked, problems
+    return checked, problems + [problem.as_dict() for problem in env_names.clashes(sound)]
 
 
 def _validated_all() -> tuple[int, list[dict[str, str]]]:
@@ -180,13 +188,14 @@ def _print_test(credential_schema: dict[str, Any]) -> None:
 
 
 def _print_schema(what: str, found: dict[str, Any] | None) -> None:
-    from avnz_int.definitions import schema
+    from avnz_int.definitions import env_names, schema
 
     typer.echo(f"\n{what}")
     fields = schema.question_order(found)
     if not fields:
         typer.echo("  none")
     destinations = schema.destination_fields(found)
+    variables = {one.field: one.names for one in env_names.named(found)}
     for field in fields:
         marks = ["required" if field.required else "optional"]
         marks += ["secret"] if field.secret else []
@@ -198,6 +207,8 @@ def _print_schema(what: str, found: dict[str, Any] | None) -> None:
             typer.echo(f"      {field.description}")
         if field.pattern:
             typer.echo(f"      pattern {field.pattern}")
+        if field.name in variables:
+            typer.echo(f"      variables {', '.join(variables[field.name])}")
     if choices := (found or {}).get("anyOf"):
         typer.echo(f"  give {', or '.join(' with '.join(choice['required']) for choice in choices)}")
 

@@ -80,7 +80,7 @@ def route(
     ] = None,
     form: Output = Format.TABLE,
 ) -> None:
-    """Show which account takes a transaction, and which follow should it fail."""
+    """Show which account takes a transaction, which follow, and why no other."""
     if fail and not simulate:
         raise UsageError("--fail goes with --simulate")
     from avnz_int.model.routing import Transaction

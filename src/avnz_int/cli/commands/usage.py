@@ -12,7 +12,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from avnz_int.cli import complete, output
-from avnz_int.cli.state import ClientOption, Format, Output, not_empty, state_of
+from avnz_int.cli.state import ClientOption, Format, MonthOption, Output, not_empty, state_of
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
 from avnz_int.model.usage import RecordReport, UsageFormat
 
@@ -28,10 +28,6 @@ _SUFFIXES = {
     ".json": UsageFormat.JSONL,
 }
 _TOLD = 100
-MonthOption = Annotated[
-    str | None,
-    typer.Option("--month", metavar="YYYY-MM", callback=not_empty, help="The month (the running one)."),
-]
 
 
 @app.command()
@@ -120,8 +116,8 @@ def _opened(file: str) -> Iterator[BinaryIO]:
             raise UsageError(
                 "usage is read from standard input, which is a terminal", hint="pipe it in, or name a FILE"
             )
-        stream = sys.stdin.buffer
-        yield stream if hasattr(stream, "peek") else io.BufferedReader(stream)  # type: ignore[arg-type]
+        stream: Any = sys.stdin.buffer
+        yield stream if hasattr(stream, "peek") else io.BufferedReader(stream)
         return
     try:
         opened = Path(file).open("rb")  # noqa: SIM115  # closed below; a failing read is told by another name

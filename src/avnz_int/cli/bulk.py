@@ -1,0 +1,173 @@
+"""What bulk import and export share on the command line: files, passphrases, progress."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+from avnz_int.cli.state import State, stdin_bytes
+from avnz_int.errors import InvalidInputError, StorageError, UsageError
+from avnz_int.model.bulk import Progress
+from avnz_int.model.secret import Secret
+
+_MOST = 1024 * 1024
+_HINT = "give --passphrase-file FILE or --passphrase-env NAME"
+
+
+def opener(file: str, option: str) -> Callable[[], AbstractContextManager[BinaryIO]]:
+    """What opens a file at its beginning, or standard input for `-`.
+
+    Raises:
+        UsageError: no such file, or standard input is a terminal.
+        StorageError: while opening: it cannot be read.
+    """
+    if file == "-":
+        if sys.stdin is None or sys.stdin.isatty():
+            raise UsageError(
+                f"{option}: standard input is a terminal", hint="pipe records in, or name a file"
+            )
+        return lambda: contextlib.nullcontext(cast("BinaryIO", sys.stdin.buffer))
+    path = Path(file)
+    _open(path, option).close()
+    return lambda: _open(path, option)
+
+
+def is_exposed(file: str) -> bool:
+    """Whether others can read a file."""
+    if file == "-":
+        return False
+    mode = Path(file).stat().st_mode
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def content(state: State, file: str, option: str, *, secret: bool) -> bytes:
+    """The bytes of a small file, or of standard input for `-`; told if others can read a secret one."""
+    if file == "-":
+        found = stdin_bytes(option, _MOST + 1)
+    else:
+        with _open(Path(file), option) as opened:
+            found = opened.read(_MOST + 1)
+        if secret and is_exposed(file):
+            state.notify(f"{file} can be read by others: chmod 600 {file}")
+    if len(found) > _MOST:
+        raise InvalidInputError(f"{option} {file} is larger than 1 MiB")
+    return found
+
+
+def passphrase(state: State, file: str | None, variable: str | None, *, twice: bool) -> Secret[str]:
+    """The passphrase: from a file, the environment, or asked for.
+
+    Args:
+        state: knows whether somebody can be asked.
+        file: `--passphrase-file`.
+        variable: `--passphrase-env`.
+        twice: whether it is to be typed again, since nobody can open what a slip has locked.
+
+    Raises:
+        UsageError: it is nowhere, or both options are given.
+    """
+    if file is not None and variable is not None:
+        raise UsageError("--passphrase-file and --passphrase-env exclude each other")
+    if file is not None:
+        try:
+            text = content(state, file, "--passphrase-file", secret=True).decode("utf-8")
+        except UnicodeDecodeError:
+            # From None: the cause holds the bytes.
+            raise InvalidInputError(f"--passphrase-file {file} is not UTF-8") from None
+        return Secret(text[:-2] if text.endswith("\r\n") else text.removesuffix("\n"))
+    if variable is not None:
+        value = os.environ.get(variable)
+        if value is None:
+            raise UsageError(f"--passphrase-env: {variable} is not set", hint="export it in this environment")
+        return Secret(value)
+    if not state.interactive():
+        raise UsageError("a passphrase is needed, and nobody can be asked for it", hint=_HINT)
+    from avnz_int.cli import prompts  # noqa: PLC0415
+
+    found = Secret(prompts.secret("Passphrase of the bundle"))
+    if twice and Secret(prompts.secret("The same once more")) != found:
+        raise InvalidInputError("the passphrases differ; nothing was written")
+    return found
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[IO[str]]:
+    """A file of mode 0600 that is put in its place at the end, or not at all.
+
+    Raises:
+        UsageError: a folder, or something else that cannot be replaced.
+        StorageError: it cannot be written; what was there stays.
+    """
+    place = path.resolve()  # a symbolic link goes on pointing there
+    if not place.parent.is_dir() or (place.exists() and not place.is_file()):
+        raise UsageError(f"--output-file {path}: no file can be put there", hint="name a file in a folder")
+    beside = place.with_name(f".{place.name}.new-{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(place)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        _sync_folder(place.parent)
+    except OSError as exc:
+        raise StorageError(
+            f"cannot write {path}: {exc.strerror or type(exc).__name__}",
+            hint="check space and permissions, then try again",
+        ) from None
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[Callable[[Progress], None]]:
+    """A bar with count and rate on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415  # 48 ms that a script does not pay
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.progress import ProgressColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    class Count(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            failed = f", {task.fields['failed']:,} bad" if task.fields["failed"] else ""
+            return Text(f"{int(task.completed):,} records{failed}, {task.speed or 0:,.0f}/s")
+
+    columns = (*Bar.get_default_columns()[:2], Count(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, failed=0)
+        yield lambda now: bar.update(task, completed=now.records, failed=now.failed)
+
+
+def _open(path: Path, option: str) -> BinaryIO:
+    try:
+        if path.is_dir():
+            raise UsageError(f"{option}: {path} is a folder", hint="name a file")
+        return path.open("rb")
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise UsageError(f"{option}: there is no file {path}", hint="name a file that is there") from None
+    except OSError as exc:
+        raise StorageError(
+            f"{option}: {path}: {exc.strerror}", hint="make the file readable for this user"
+        ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Keep the new name over a power failure, where the file system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

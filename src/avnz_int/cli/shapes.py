@@ -1,0 +1,122 @@
+"""What each command prints with `-o json`: the types that its JSON Schemas are made of.
+
+A name is the command's words joined by `-`: `client-list`. A wheel holds a file for each (`.ci/wheel.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from avnz_int.model import (
+    bulk,
+    copies,
+    doctor,
+    env_import,
+    json_schema,
+    manifest,
+    routing,
+    sharing,
+    statements,
+    tokens,
+    usage,
+    views,
+)
+
+SHAPES: Mapping[str, Any] = {
+    "audit export": list[views.AuditView],
+    "audit list": list[views.AuditView],
+    "audit verify": views.AuditVerdict,
+    "billing close": statements.ClosedMonth,
+    "billing payouts": list[statements.PayoutView],
+    "billing show": list[statements.StatementView],
+    "client add": views.ClientView,
+    "client available": list[views.OfferView],
+    "client delete": views.ClientView,
+    "client disable": views.ClientView,
+    "client enable": views.ClientView,
+    "client list": list[views.ClientView],
+    "client rollback": views.ClientView,
+    "client set-default": views.ClientView,
+    "client show": views.ClientView,
+    "client update": views.ClientView,
+    "client usage": usage.IntegrationUsage,
+    "db copy": copies.CopyView,
+    "db check": {"matches": bool, "differences": list[str]},
+    "db current": {"current": str | None, "head": str, "upToDate": bool},
+    "db upgrade": {"before": str | None, "after": str, "changed": bool},
+    "definitions list": list[views.DefinitionView],
+    "definitions schema": dict[str, Any],
+    "definitions seed": views.SeedReport,
+    "definitions show": views.DefinitionView,
+    "definitions validate": {"valid": bool, "files": int, "problems": list[Any]},
+    "init": views.InitView,
+    "keyring migrate": views.KeyringView,
+    "keyring prune": views.KeyringView,
+    "keyring show": views.KeyringView,
+    "merchant list": list[views.MerchantView],
+    "merchant pool add": routing.PoolView,
+    "merchant pool list": list[routing.PoolView],
+    "merchant pool remove": routing.PoolView,
+    "merchant route": routing.RouteView,
+    "merchant show": views.MerchantView,
+    "platform add": views.PlatformView,
+    "platform delete": views.PlatformView,
+    "platform disable": views.PlatformView,
+    "platform enable": views.PlatformView,
+    "platform list": list[views.PlatformView],
+    "platform rollback": views.PlatformView,
+    "platform show": views.PlatformView,
+    "platform update": views.PlatformView,
+    "resolve": routing.ResolutionView | list[routing.ResolutionView],
+    "rotate-key": views.RotationView,
+    "share": sharing.ShareView | list[sharing.ShareView] | sharing.SimulationView,
+    "tenant add": views.TenantView,
+    "tenant list": list[views.TenantView],
+    "tenant remove": views.TenantView,
+    "tenant rename": views.TenantView,
+    "tenant show": views.TenantView,
+    "tenant tree": views.TreeNode,
+    "test": views.CheckView | list[views.CheckView],
+    "token create": tokens.NewTokenView,
+    "token list": list[tokens.TokenView],
+    "token revoke": tokens.TokenView,
+    "usage record": usage.RecordReport,
+    "usage show": list[usage.UsageView],
+    "whoami": views.WhoamiView,
+    "doctor": doctor.Diagnosis,
+    "export": bulk.ExportReport,
+    "import": bulk.ImportReport,
+    "import-env": env_import.EnvImportView,
+    "plan": manifest.PlanView,
+    "apply": manifest.PlanView,
+    "error": {"error": {"code": str, "message": str, "hint": str | None, "details": dict[str, Any]}},
+}
+"""Command -> the type of its JSON, as an array even where lines are printed as they come.
+
+`error` is what stands on standard error where a command fails.
+"""
+
+
+def name_of(command: str) -> str:
+    """The name of a command's schema."""
+    return command.replace(" ", "-")
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Name -> JSON Schema of every shape."""
+    return {name_of(command): json_schema.of(kind, f"avnz-int {command}") for command, kind in SHAPES.items()}
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of a command's output, or of a kind of file.
+
+    Raises:
+        InvalidInputError: there is none; the hint has the nearest names.
+    """
+    made = schemas()
+    if name in made:
+        return made[name]
+    from avnz_int.definitions import documents  # noqa: PLC0415  # seeds, which the shapes do not need
+
+    return documents.for_editors(name, also=made)

@@ -1,0 +1,160 @@
+"""`db copy`: the whole database into an empty one, checked before it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Table, select
+
+from avnz_int.db import clients, copying, migrate, platform, rows, tenants
+from avnz_int.db.engine import Database
+from avnz_int.errors import (
+    AuditBrokenError,
+    ConflictError,
+    IntegrityError,
+    KeyMissingError,
+    NotInitializedError,
+    SealBrokenError,
+    UnknownProviderError,
+)
+from avnz_int.model.actor import Actor, Target
+from avnz_int.model.copies import CopyView
+from avnz_int.model.enums import Action
+from avnz_int.services import access, audit, integrations
+from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
+from avnz_int.services.vault import Vault
+from avnz_int.services.work import Reading, Work
+
+_SAMPLE = 25
+_SEALED: tuple[tuple[str, Table], ...] = (
+    (PLATFORM_TABLE, platform.PLATFORM),
+    (CLIENT_TABLE, clients.INTEGRATION),
+)
+
+OnRows = Callable[[int, int], None]
+"""Told how many rows are written, and of how many."""
+
+
+class Copying:
+    """Copies the database (org_admin).
+
+    Args:
+        database: what is copied.
+        work: over it.
+        vault: opens a sample, and the audit keys.
+    """
+
+    def __init__(self, database: Database, work: Work, vault: Vault) -> None:
+        self._database = database
+        self._work = work
+        self._vault = vault
+
+    def copy(self, actor: Actor, url: str, on_rows: OnRows = lambda *_: None) -> CopyView:
+        """What was copied: every row, as of one moment, in one transaction of the target.
+
+        The copy is recorded in the source before that moment, so that both trails hold it. Before the target
+        is committed its rows are counted, its trail is verified and a sample of its credentials opened.
+
+        Args:
+            actor: who copies.
+            url: of an empty or missing database, of either kind; a PostgreSQL one gets the same schema name.
+            on_rows: told after each page.
+
+        Raises:
+            ConflictError: the target holds rows of ours, or foreign tables of our names.
+            NotInitializedError, NotMigratedError: the source is not a database of this version.
+            AuditBrokenError: the audit trail does not verify; nothing was copied.
+            IntegrityError: a value is not what its column is for, or the copy does not open.
+        """
+        with self._work.reading(actor, Action.DATABASE_COPY, Target("Database")):
+            access.require_admin(actor, Action.DATABASE_COPY)
+        target = Database(url, self._database.schema, create=True)
+        try:
+            _require_empty(target)
+            migrate.upgrade(target)
+            with self._work.writing(actor, Action.DATABASE_COPY, Target("Database")) as work:
+                work.record({"to": target.shown})
+            with self._database.snapshot() as source, target.write() as empty:
+                return self._copied(source, target, empty, on_rows)
+        finally:
+            target.close()
+
+    def _copied(self, source: Connection, target: Database, empty: Connection, on_rows: OnRows) -> CopyView:
+        wanted = copying.counts(source)
+        if any(copying.counts(empty).values()):
+            raise _not_empty(target, sorted(name for name, count in copying.counts(empty).items() if count))
+        total, done = sum(wanted.values()), 0
+
+        def told(count: int) -> None:
+            nonlocal done
+            done += count
+            on_rows(done, total)
+
+        copying.copy(source, empty, told)
+        found = copying.counts(empty)
+        wrong = sorted(name for name in wanted if wanted[name] != found[name])
+        if wrong:
+            raise IntegrityError(f"the copy has other counts of rows than the source: {', '.join(wrong)}")
+        organization = tenants.organization(empty)
+        if organization is None:
+            raise NotInitializedError(f"{self._database.shown} holds no organization yet")
+        verdict = audit.verdict(Reading(empty, organization, None), self._vault)
+        if not verdict.valid:
+            raise AuditBrokenError(
+                f"the audit trail does not verify: {verdict.reason}; nothing was copied",
+                hint="avnz-int audit verify shows whether that is so in the source, too",
+                details={"firstBadSequence": verdict.first_bad_sequence},
+            )
+        return CopyView(
+            source=self._database.shown,
+            target=target.shown,
+            rows=found,
+            events=verdict.events,
+            opened=self._sampled(source, empty),
+        )
+
+    def _sampled(self, source: Connection, copied: Connection) -> int:
+        """How many credentials were opened in the copy: some of each table, of those that open in the source.
+
+        Raises:
+            IntegrityError: one does not open, although it does in the source.
+        """
+        opened = 0
+        for name, table in _SEALED:
+            held = select(table).where(table.c.credentials.is_not(None)).order_by(table.c.id).limit(_SAMPLE)
+            for row in rows.every(source, held):
+                if not self._opens(source, name, row):
+                    continue
+                there = rows.by_ids(copied, table, [row["id"]]).get(row["id"])
+                if there is None or not self._opens(copied, name, there):
+                    raise IntegrityError(f"{name} {row['id']} does not open in the copy; nothing was copied")
+                opened += 1
+        return opened
+
+    def _opens(self, connection: Connection, table: str, row: rows.Row) -> bool:
+        try:
+            found = integrations.definition(connection, row["provider"])
+            place = integrations.place(table, row, found)
+            self._vault.cipher(connection).open(row["credentials"], place)
+        except (SealBrokenError, KeyMissingError, UnknownProviderError):
+            return False
+        return True
+
+
+def _require_empty(target: Database) -> None:
+    """Nothing, if no table of ours holds a row there: asked before it is migrated.
+
+    Raises:
+        ConflictError: one does.
+    """
+    held = copying.filled(target)
+    if held:
+        raise _not_empty(target, held)
+
+
+def _not_empty(target: Database, held: list[str]) -> ConflictError:
+    return ConflictError(
+        f"{target.shown} is not empty: there are rows in {', '.join(held)}",
+        hint="name a database that holds nothing of avnz-int yet",
+        details={"tables": held},
+    )

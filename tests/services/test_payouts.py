@@ -1,0 +1,127 @@
+"""The weekly payout report, on both databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from avnz_int.errors import ForbiddenError, InvalidInputError, NotFoundError
+from avnz_int.model.pricing import Pricing
+from avnz_int.wiring import Services
+from support.metering import JOINED, Hand, close, line, metered, record, refund, void
+from support.scenes import ADMIN, AUDITOR, PAYFLOW, SERVICE, admin_of, own, using
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    """The clock."""
+    return Hand(monkeypatch)
+
+
+@pytest.fixture
+def scene(services: Services, hand: Hand) -> Services:
+    """Acme uses the platform's gateway; it is Tuesday, the 1st of February 2028, in week 5."""
+    metered(services, hand)
+    hand.set(2028, 2, 1, 15)
+    return services
+
+
+def test_week(scene: Services) -> None:
+    """A payout is a week's charges less refunds and voids, beside the fees; declined ones are nothing."""
+    record(
+        scene,
+        *(line("a", 10_000, "2028-01-25"), line("b", 20_000, "2028-01-30"), line("c", 5, status="declined")),
+        *(refund("a", 3_000, "2028-01-26"), line("d", 7_000, "2028-01-24"), void("d", "2028-01-25")),
+    )
+    (view,) = scene.payouts.listing(ADMIN)
+    assert ("2028-W04", "acme", "USD", 3) == (view.week, view.client, view.currency, view.transactions)
+    assert (datetime(2028, 1, 24, tzinfo=UTC), datetime(2028, 1, 31, tzinfo=UTC)) == (view.start, view.end)
+    assert (37_000, 3_000, 7_000, 27_000) == (view.charges, view.refunds, view.voids, view.volume)
+    assert (60 + 110, 27_000 - 170) == (view.fees, view.net)
+    assert (0, 0) == (view.unmatched, view.over_refunded)
+
+
+def test_weeks_of_their_own(scene: Services) -> None:
+    """Each counts in its own week: a void next week leaves this week's payout as it was."""
+    record(scene, line("a", 10_000, "2028-01-23"), line("b", 20_000, "2028-01-24"))
+    before = scene.payouts.listing(ADMIN, week="2028-W03")
+    record(scene, void("a", "2028-01-24"), void("a", "2028-01-31", transaction="again"))
+    first, second = scene.payouts.listing(ADMIN, since="2028-01-20")
+    assert before == [first]
+    assert (10_000, 60) == (first.net + first.fees, first.fees)
+    assert (20_000, 10_000, 110 - 60) == (second.charges, second.voids, second.fees)
+    # The last one that is over is the last one, unless another is named.
+    assert ["2028-W03", "2028-W04"] == [view.week for view in (first, second)]
+    assert [] == scene.payouts.listing(ADMIN, since="2028-01-31", until="2028-02-01")
+
+
+def test_monday_in_utc(scene: Services) -> None:
+    """A week begins on Monday at midnight in UTC, over a month's end and a closed month too."""
+    record(scene, line("a", 1, occurredAt="2028-01-31T00:00:00+01:00"))
+    record(scene, line("b", 2, occurredAt="2028-01-31T00:00:00Z"), line("c", 4, "2028-02-01"))
+    assert [("2028-W04", 1), ("2028-W05", 6)] == [
+        (view.week, view.volume)
+        for view in scene.payouts.listing(ADMIN, since="2028-01-30", until="2028-02-06")
+    ]
+
+
+def test_late_after_closing(scene: Services, hand: Hand) -> None:
+    """What comes after its month was closed still counts in the week in which it took place."""
+    close(scene, hand, "2028-01")
+    record(scene, line("late", 5_000, "2028-01-25"))
+    assert [("2028-W04", 5_000)] == [(view.week, view.volume) for view in scene.payouts.listing(ADMIN)]
+
+
+def test_what_does_not_add_up(scene: Services) -> None:
+    """Refunds without their charge, or over it, are counted for somebody to look at, and still deducted."""
+    record(
+        scene,
+        *(
+            line("a", 1_000, "2028-01-25"),
+            refund("a", 600, "2028-01-26"),
+            refund("a", 600, "2028-01-27", transactionId="r2"),
+        ),
+        *(refund("never", 50, "2028-01-26"), void("never-either", "2028-01-26")),
+        *(line("b", 9, "2028-01-25", status="declined"), void("b", "2028-01-26")),
+    )
+    (view,) = scene.payouts.listing(ADMIN)
+    assert (1_000, 1_250, -250) == (view.charges, view.refunds, view.volume)
+    assert (3, 2) == (view.unmatched, view.over_refunded)
+
+
+def test_kept_apart(scene: Services) -> None:
+    """Clients and currencies are paid out apart; own-mode volume is settled elsewhere."""
+    using(scene, client="globex")
+    scene.sharing.share(ADMIN, PAYFLOW, Pricing.of("1", 0, 0, "JPY"), effective=JOINED)
+    own(scene, "Own", client="globex", test=False)
+    record(
+        scene,
+        *(line("a", 100, "2028-01-25"), line("b", 200, "2028-01-25", currency="JPY")),
+        *(line("a", 400, "2028-01-25", client="globex", integration="Ours"),),
+        *(line("o", 800, "2028-01-25", client="globex", integration="Own"),),
+    )
+    assert [("acme", "JPY", 200), ("acme", "USD", 100), ("globex", "USD", 400)] == [
+        (view.client, view.currency, view.volume) for view in scene.payouts.listing(AUDITOR)
+    ]
+    assert {"acme"} == {view.client for view in scene.payouts.listing(admin_of(scene, "acme"))}
+    with pytest.raises(NotFoundError):
+        scene.payouts.listing(admin_of(scene, "acme"), client="globex")
+    with pytest.raises(ForbiddenError):
+        scene.payouts.listing(SERVICE)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"week": "2028-W04", "since": "2028-01-01"},
+        {"week": "2028-04"},
+        {"since": "2028-02-01", "until": "2028-01-01"},
+        {"since": "2000-01-01"},
+        {"since": "January"},
+    ],
+)
+def test_no_such_time(services: Services, given: dict[str, str]) -> None:
+    """Weeks that are none, or too many, are refused."""
+    with pytest.raises(InvalidInputError):
+        services.payouts.listing(ADMIN, **given)

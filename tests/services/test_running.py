@@ -1,0 +1,247 @@
+"""Credentials for a command: whose, which, under which names, and that each reading is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from avnz_int.errors import (
+    ConflictError,
+    ForbiddenError,
+    HiddenError,
+    InvalidInputError,
+    NotFoundError,
+    SealBrokenError,
+    UnverifiedError,
+    UsageError,
+)
+from avnz_int.model.actor import Actor
+from avnz_int.model.enums import Action, AuditOutcome, Environment, Mode, Role
+from avnz_int.model.inputs import NewClient, NewPlatform
+from avnz_int.model.running import RunWanted
+from avnz_int.model.secret import Secret
+from avnz_int.wiring import Services
+from support.samples import sample
+from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform, using
+from support.services import PASSWORD, execute
+
+NAMES = {"PAYFLOW_PARTNER", "PAYFLOW_VENDOR", "PAYFLOW_USER", "PAYFLOW_PASSWORD"}
+
+
+def given(services: Services, actor: Actor = ADMIN, **wanted: Any) -> dict[str, str]:
+    """The variables."""
+    return services.running.variables(actor, RunWanted(**wanted)).variables.reveal()
+
+
+def reads(services: Services) -> list[tuple[str, str | None, str]]:
+    """Outcome, target and purpose of every reading of credentials for a command."""
+    return [
+        (event.outcome, event.target_id, event.changes["purpose"])
+        for event in events(services, Action.CREDENTIALS_READ)
+        if event.changes and event.changes.get("purpose") == "run"
+    ]
+
+
+def verified(services: Services, ref: str) -> None:
+    """What no gateway here can test is put in force."""
+    row = services.clients.find(ADMIN, ref).id
+    execute(
+        services.settings.database_url,
+        'UPDATE "ClientIntegration" SET status = \'active\', "isVerified" = true, '
+        '"verifiedAt" = "createdAt", "verifiedBy" = \'me\' WHERE id = :id',
+        id=row,
+    )
+
+
+def add(services: Services, provider: str, name: str, **more: Any) -> str:
+    """The REF of an integration of acme with the provider's sample, in force."""
+    values = sample(provider)
+    new = NewClient(
+        "acme", provider, name=name, credentials=Secret(values.credentials), settings=values.settings, **more
+    )
+    services.clients.add(ADMIN, new, test=False)
+    verified(services, f"acme/{name}")
+    return f"acme/{name}"
+
+
+def test_names(services: Services) -> None:
+    """Each field has its usual name, settings too; the reading is recorded with its purpose."""
+    own(services)
+    found = given(services, client="acme")
+    assert NAMES == set(found)
+    assert (PASSWORD, "acme") == (found["PAYFLOW_PASSWORD"], found["PAYFLOW_VENDOR"])
+    assert [("success", services.clients.find(ADMIN, "acme/Main").id, "run")] == reads(services)
+
+    add(services, "mailchimp", "News")
+    values = sample("mailchimp")
+    expected = {
+        "MAILCHIMP_API_KEY": values.credentials["apiKey"],
+        "MAILCHIMP_SERVER_PREFIX": "us21",
+        "MAILCHIMP_LIST_ID": "abc123",
+    }
+    assert expected == given(services, client="acme", provider="mailchimp")
+    assert NAMES | set(expected) == set(given(services, client="acme"))
+    assert {"PAYFLOW_PWD", "PAYPAL_PAYFLOW_PWD"} <= set(given(services, refs=["acme/Main"], all_names=True))
+
+
+def test_company(services: Services) -> None:
+    """A company uses what its client has."""
+    own(services)
+    assert NAMES == set(given(services, company="shop"))
+    assert NAMES == set(given(services, company="shop", refs=["Main"]))
+    with pytest.raises(NotFoundError):
+        given(services, company="none")
+    with pytest.raises(NotFoundError):
+        given(services, company="shop", client="globex")
+    with pytest.raises(HiddenError):
+        given(services, admin_of(services, "globex"), company="shop")
+
+
+def test_choice(services: Services) -> None:
+    """Of a category the default is taken, else the first by priority; REFs take what they name."""
+    sandbox = sample("stripe")
+    live = {"secretKey": "rk_" + "live_" + "1" * 24}
+    own(services, "Second")
+    services.clients.add(
+        ADMIN, NewClient("acme", "stripe", name="Live", credentials=Secret(live), priority=7), test=False
+    )
+    verified(services, "acme/Live")
+    new = NewClient(
+        "acme", "stripe", name="Try", credentials=Secret(sandbox.credentials), environment=Environment.SANDBOX
+    )
+    services.clients.add(ADMIN, new, test=False)
+    verified(services, "acme/Try")
+
+    assert NAMES == set(given(services, client="acme", category="payment_gateway"))
+    services.clients.set_default(ADMIN, "acme/Live")
+    assert (
+        live["secretKey"] == given(services, client="acme", category="payment_gateway")["STRIPE_SECRET_KEY"]
+    )
+    tried = given(services, client="acme", environment=Environment.SANDBOX)
+    assert sandbox.credentials["secretKey"] == tried["STRIPE_SECRET_KEY"]
+    assert NAMES | {"STRIPE_SECRET_KEY"} == set(given(services, refs=["acme/Live", "acme/Second"]))
+    with pytest.raises(InvalidInputError):
+        given(services, refs=["acme/Live"], environment=Environment.SANDBOX)
+
+
+def test_not_in_force(services: Services) -> None:
+    """What is unverified, inactive or failing is given by no way."""
+    own(services, "New", test=False)
+    with pytest.raises(NotFoundError):
+        given(services, client="acme")
+    with pytest.raises(UnverifiedError):
+        given(services, refs=["acme/New"])
+    own(services, "Off")
+    services.clients.disable(ADMIN, "acme/Off")
+    with pytest.raises(ConflictError):
+        given(services, refs=["acme/Off"])
+    with pytest.raises(NotFoundError):
+        given(services, client="acme", provider=PAYFLOW)
+    with pytest.raises(NotFoundError):
+        given(services, platform=True)
+    platform(services, test=False)
+    with pytest.raises(ConflictError):
+        given(services, platform=True, refs=[PAYFLOW])
+    assert [] == reads(services)
+
+
+def test_platform(services: Services) -> None:
+    """The platform's credentials are for org_admins and services of no client."""
+    view = platform(services, share=True)
+    using(services)
+    bound = Actor("token:bound", Role.SERVICE, services.tenants.show(ADMIN, "acme").id)
+    for actor in (ADMIN, SERVICE):
+        assert NAMES == set(given(services, actor, platform=True))
+        assert NAMES == set(given(services, actor, client="acme"))
+        assert NAMES == set(given(services, actor, refs=["acme/Ours"]))
+    assert view.id == events(services, Action.CREDENTIALS_READ)[-1].changes["platformIntegrationId"]  # type: ignore[index]  # it has some
+
+    for actor in (admin_of(services, "acme"), bound):
+        for wanted in ({"refs": ["acme/Ours"]}, {"client": "acme", "provider": PAYFLOW}, {"platform": True}):
+            with pytest.raises(ForbiddenError):
+                given(services, actor, **wanted)
+        with pytest.raises(NotFoundError):  # passed over
+            given(services, actor, client="acme")
+        with pytest.raises(HiddenError):
+            given(services, actor, refs=[f"platform/{PAYFLOW}"])
+    own(services, "Theirs")
+    assert NAMES == set(given(services, admin_of(services, "acme"), refs=["acme/Theirs"]))
+
+    services.platform.disable(ADMIN, PAYFLOW)
+    with pytest.raises(ConflictError):
+        given(services, refs=["acme/Ours"])
+
+
+def test_platform_settings(services: Services) -> None:
+    """In platform mode a client's settings count, but for those that say where credentials are sent."""
+    values = sample("nmi")
+    new = NewPlatform("nmi", Secret({"securityKey": "k" * 32}), settings=values.settings)
+    made = services.platform.add(ADMIN, new, test=False)
+    url = services.settings.database_url
+    execute(url, "UPDATE \"PlatformIntegration\" SET status = 'active' WHERE id = :i", i=made.id)
+    services.sharing.share(ADMIN, "nmi", PRICE)
+    services.clients.add(
+        ADMIN,
+        NewClient(
+            "acme", "nmi", name="N", mode=Mode.PLATFORM, settings={"host": "evil.transactiongateway.com"}
+        ),
+    )
+    assert values.settings["host"] == given(services, refs=["acme/N"])["NMI_API_BASE_URL"]
+
+
+def test_only_and_prefix(services: Services) -> None:
+    """Some variables alone, from integrations that have them; a prefix of the integration's words."""
+    own(services)
+    add(services, "mailchimp", "My news")
+    refs = ["acme/Main", "acme/My news"]
+    assert {"PAYFLOW_PWD"} == set(given(services, refs=refs, only=frozenset({"PAYFLOW_PWD"})))
+    assert 1 == len(reads(services))
+    with pytest.raises(UsageError) as refused:
+        given(services, refs=refs, only=frozenset({"PAYFLOW_PASSWORD", "STRIPE_SECRET_KEY"}))
+    assert "STRIPE_SECRET_KEY" in refused.value.message
+
+    found = given(services, refs=refs, prefix="APP_{name}_{environment}_")
+    assert PASSWORD == found["APP_MAIN_PRODUCTION_PAYFLOW_PASSWORD"]
+    assert "APP_MY_NEWS_PRODUCTION_MAILCHIMP_API_KEY" in found
+    for prefix in ("{id}_", "1", "A B", "A="):
+        with pytest.raises(UsageError):
+            given(services, refs=refs, prefix=prefix)
+
+
+def test_clash(services: Services) -> None:
+    """Two values for one variable are refused, naming it and both integrations; then nothing was read."""
+    own(services)
+    own(services, "Other", client="globex", password=PASSWORD)
+    assert NAMES == set(given(services, refs=["acme/Main", "globex/Other"]))  # the same login
+    services.clients.delete(ADMIN, "globex/Other")
+    new = {"partner": "PayPal", "vendor": "globex", "user": "globex", "password": "battery staple 2"}
+    services.clients.add(ADMIN, NewClient("globex", PAYFLOW, name="Other", credentials=Secret(new)))
+    before = len(reads(services))
+    with pytest.raises(UsageError) as refused:
+        given(services, refs=["acme/Main", "globex/Other"])
+    assert ["acme/Main", "globex/Other"] == refused.value.details["variables"]["PAYFLOW_PASSWORD"]
+    assert before == len(reads(services))
+    assert "battery" not in str(refused.value.details) + refused.value.message
+    assert 8 == len(given(services, refs=["acme/Main", "globex/Other"], prefix="{name}_"))
+
+
+def test_broken(services: Services) -> None:
+    """What does not open is given to nobody, and recorded."""
+    own(services)
+    execute(services.settings.database_url, "UPDATE \"ClientIntegration\" SET name = 'M', provider = 'nmi'")
+    with pytest.raises(SealBrokenError):
+        given(services, refs=["acme/M"])
+    assert AuditOutcome.FAILURE == events(services, Action.CREDENTIALS_READ)[-1].outcome
+
+
+def test_nobody(services: Services) -> None:
+    """Without a tenant there is a question, an auditor gets nothing, and neither does a stranger."""
+    own(services)
+    with pytest.raises(UsageError):
+        given(services)
+    with pytest.raises(ForbiddenError):
+        given(services, AUDITOR, client="acme")
+    with pytest.raises(HiddenError):
+        given(services, admin_of(services, "globex"), client="acme")
+    assert AuditOutcome.DENIED == events(services, Action.CREDENTIALS_READ)[-1].outcome
