@@ -46,7 +46,6 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "share": ("paypal_payflow", "--flat-fee", "10"),
     "plan": ("-f", MANIFEST),
     "apply": ("-f", MANIFEST, "--yes"),
-    "definitions schema": ("manifest",),
     "merchant show": ("acme/Main",),
     "merchant route": ("--client", "acme"),
     "merchant pool add": ("Cards", "--client", "acme", "--account", "acme/Main"),
