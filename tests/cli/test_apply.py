@@ -53,7 +53,7 @@ def test_plan_and_apply(on_both: Command) -> None:
 
 
 def test_json(command: Command) -> None:
-    """The plan in JSON has each change with its fields, and its counts; the error says that there are some."""
+    """The plan in JSON has each change with its fields, and the counts, which the error has, too."""
     result = command("plan", "-f", command.file("acme.yaml", SMALL), "-o", "json", exit_code=5)
     (change,) = result.json["changes"]
     assert ["action", "kind", "ref", "fields", "notes", "refused"] == list(change)

@@ -8,18 +8,21 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from avnz_int import clock
 from avnz_int.errors import AvnzError, ForbiddenError, NotFoundError, UnknownProviderError
 from avnz_int.model.actor import Actor
 from avnz_int.model.bulk import Selection
 from avnz_int.model.enums import AuditOutcome, Category, KeyPurpose, Role
 from avnz_int.model.env_import import EnvFile, EnvWanted
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform, TestSelection
+from avnz_int.model.manifest import Manifest
 from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.running import RunWanted
 from avnz_int.model.secret import Secret
@@ -27,6 +30,7 @@ from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.model.tokens import NewToken
 from avnz_int.model.usage import UsageFormat
 from avnz_int.services.bulk_export import recipient_lock
+from avnz_int.services.manifests import Plan, Source
 from avnz_int.wiring import Services
 from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform, replaced
@@ -38,6 +42,8 @@ _LOCK = recipient_lock(
     .public_key()
     .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 )
+_MANIFEST = Source("apiVersion: avnz-int/1\nkind: Manifest\n", "m.yaml", Path())
+_UNCHANGED = Plan(Manifest("m.yaml"), {}, (), clock.now(), prune=False)
 _STRIPE = Secret(sample("stripe").credentials)
 
 
@@ -81,6 +87,9 @@ DEEDS: dict[str, Deed] = {
     "platform rollback": Deed(lambda s, a: s.platform.rollback(a, PAYFLOW), _ONLY_ADMIN),
     "platform disable": Deed(lambda s, a: s.platform.disable(a, PAYFLOW), _ONLY_ADMIN),
     "platform enable": Deed(lambda s, a: s.platform.enable(a, PAYFLOW), _ONLY_ADMIN),
+    "manifest plan": Deed(lambda s, a: s.manifests.plan(a, _MANIFEST), _ONLY_ADMIN),
+    "manifest apply": Deed(lambda s, a: s.manifests.apply(a, _UNCHANGED), _ONLY_ADMIN),
+    "manifest export": Deed(lambda s, a: s.manifests.export(a), _ONLY_ADMIN),
     "share": Deed(lambda s, a: s.sharing.share(a, PAYFLOW, PRICE), _ONLY_ADMIN),
     "share simulate": Deed(
         lambda s, a: s.sharing.simulate(a, PAYFLOW, Month(1, 1), OwnFees(), pricing=PRICE), _READERS

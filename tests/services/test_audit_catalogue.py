@@ -17,6 +17,7 @@ from avnz_int.model.inputs import Changes
 from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.tokens import NewToken
 from avnz_int.model.usage import UsageFormat
+from avnz_int.services.manifests import Source
 from avnz_int.wiring import Services
 from support.scenes import (
     ADMIN,
@@ -35,6 +36,7 @@ from support.services import make_services
 README = Path(__file__).parents[2] / "README.md"
 UPDATE = bool(os.environ.get("AVNZ_INT_UPDATE_GOLDEN"))
 TABLE = re.compile(r"<!-- actions -->\n\n?((?:\|.*\n)*)")
+MANIFEST = Source("apiVersion: avnz-int/1\nkind: Manifest\nclients:\n  - {slug: applied}\n", "m.yaml", Path())
 REFUSED = "reading it was refused"
 
 
@@ -210,6 +212,15 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
     Action.DOCTOR_FIX: (
         "`doctor --fix` mended something; the changes say what",
         lambda s: s.doctor.mend(SERVICE),
+    ),
+    Action.MANIFEST_READ: (REFUSED, lambda s: s.manifests.plan(SERVICE, MANIFEST)),
+    Action.MANIFEST_APPLY: (
+        "a manifest was applied; the events of what it changed follow",
+        lambda s: s.manifests.apply(ADMIN, s.manifests.plan(ADMIN, MANIFEST)),
+    ),
+    Action.MANIFEST_EXPORT: (
+        "all that a manifest can describe was exported, without credentials",
+        lambda s: s.manifests.export(ADMIN),
     ),
 }
 """Action -> when it is recorded, and a deed that does so; None: what made the test's database did it.

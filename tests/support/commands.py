@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from avnz_int.cli import main
@@ -12,6 +13,8 @@ LITERALS = ("--credential", "partner=PayPal", "--credential", "vendor=acme", "--
 """What of a Payflow login is no secret."""
 LOGIN = (*LITERALS, "--credential", "password=env:PAYFLOW_PASSWORD")
 PRICE = ("--percentage-fee", "0.5", "--flat-fee", "10", "--monthly-minimum", "5000")
+MANIFEST = str(Path(__file__).with_name("manifest.yaml"))
+"""A manifest that asks for one more integration."""
 
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "tenant add": ("later",),
@@ -41,6 +44,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "test": ("acme/Main",),
     "import": ("/dev/null",),
     "share": ("paypal_payflow", "--flat-fee", "10"),
+    "plan": ("-f", MANIFEST),
+    "apply": ("-f", MANIFEST, "--yes"),
     "merchant show": ("acme/Main",),
     "merchant route": ("--client", "acme"),
     "merchant pool add": ("Cards", "--client", "acme", "--account", "acme/Main"),

@@ -86,7 +86,7 @@ def _fields(seed: Seed) -> dict[str, Any]:
 
 
 def _credential(field: dict[str, Any]) -> dict[str, Any]:
-    told = {name: field[name] for name in ("title", "description") if name in field}
+    told: dict[str, Any] = {name: field[name] for name in ("title", "description") if name in field}
     if field.get("format") != "password":
         literal = {name: field[name] for name in ("type", "enum") if name in field}
         return {**told, "anyOf": [_REFERENCE, literal]}

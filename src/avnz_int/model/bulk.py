@@ -23,6 +23,14 @@ class Form(StrEnum):
     YAML = "yaml"
 
 
+class ExportForm(StrEnum):
+    """How an export is written: as records, or as one manifest for `plan` and `apply`."""
+
+    JSONL = "jsonl"
+    YAML = "yaml"
+    MANIFEST = "manifest"
+
+
 class IfExists(StrEnum):
     """What becomes of a record whose object is there already."""
 

@@ -224,8 +224,8 @@ class Kind(StrEnum):
     POOL = "pool"
 
 
-SECRET_CHANGED: Final = "(secret changed)"
-SECRET_SET: Final = "(secret)"
+SECRET_CHANGED: Final = "(secret changed)"  # noqa: S105  # words
+SECRET_SET: Final = "(secret)"  # noqa: S105  # words
 VALUE_CHANGED: Final = "(changed)"
 UNKNOWN: Final = "(unknown)"
 """What stands for the values of credentials, which are never shown."""

@@ -20,6 +20,7 @@ from avnz_int.services.manifest_steps import (
     Step,
     TenantStep,
 )
+from avnz_int.services.manifest_terms import ATTRIBUTES
 from avnz_int.services.manifest_tests import Tested, environment_of
 from avnz_int.services.platform import PlatformIntegrations
 from avnz_int.services.pools import Pools
@@ -193,7 +194,7 @@ class Applier:
                 strategy=None if isinstance(wanted.strategy, Unset) else wanted.strategy,
                 environment=None if isinstance(wanted.environment, Unset) else wanted.environment.value,
                 **{
-                    _ATTRIBUTES[column]: value
+                    ATTRIBUTES[column]: value
                     for column, value in member.values.items()
                     if _is_said(column, value)
                 },
@@ -221,16 +222,6 @@ class Applier:
             )
         elif isinstance(step, TenantStep):
             self._tenants.remove(self._actor, step.slug)
-
-
-_ATTRIBUTES = {
-    "priority": "priority",
-    "weight": "weight",
-    "transactionLimit": "transaction_limit",
-    "monthlyLimit": "monthly_limit",
-    "limitCurrency": "limit_currency",
-    "currencies": "currencies",
-}
 
 
 def _is_said(column: str, value: object) -> bool:

@@ -47,10 +47,10 @@ def require_known(state: State, manifest: Manifest, problems: Problems) -> None:
         ForbiddenError: a provider is not for clients.
         InvalidInputError: one is unknown.
     """
-    slug = manifest.organization_slug
-    if slug not in {state.organization["slug"]} and not isinstance(slug, Unset):
+    slug, there = manifest.organization_slug, state.organization["slug"]
+    if slug != there and not isinstance(slug, Unset):
         raise ConflictError(
-            f"{manifest.origin} is of the organization {slug}, this database is {state.organization['slug']}'s",
+            f"{manifest.origin} is of the organization {slug}, this database of the organization {there}",
             hint="name the right database, or leave organization.slug out",
         )
     for _, wanted in every_integration(manifest):
@@ -268,7 +268,7 @@ class _Difference:
     def _accounts(
         self, client: str | None, provider: str | None, name: str | None
     ) -> list[tuple[str, str | None]]:
-        """The payment gateways that there will be and that fit; of the organization where `client` is None."""
+        """The payment gateways that there will be and that fit; `client` None: the organization's."""
         if client is None:
             there = {*self._state.platform, *(one.provider for one in _each(self._manifest.platform))}
             return [(provider, None)] if provider in there and self._takes_payments(provider) else []

@@ -185,6 +185,29 @@ class Fields:
         return UNSET
 
 
+def each(fields: Fields, name: str, make: Callable[[Node, str], T]) -> tuple[T, ...] | Unset:
+    """What `make` gives of each item of a list and its path."""
+    items = fields.items(name)
+    return UNSET if isinstance(items, Unset) else tuple(make(node, path) for node, path in items)
+
+
+def require_once(
+    problems: Problems, found: Iterable[T] | Unset, key: Callable[[T], tuple[Any, ...]], what: str
+) -> None:
+    """Nothing; `problems` gets what has the key of another; things have a `spot`."""
+    first: dict[tuple[Any, ...], Spot] = {}
+    for one in () if isinstance(found, Unset) else found:
+        spot: Spot = one.spot  # type: ignore[attr-defined]  # whatever was made of an object has one
+        seen = first.setdefault(key(one), spot)
+        if seen is not spot:
+            problems.add(spot, f"{what} stands in line {seen.line} already")
+
+
+def given(value: T | Unset, default: T) -> T:
+    """The value, where one was given."""
+    return default if isinstance(value, Unset) else value
+
+
 def plain(node: Node) -> Any:
     """The JSON value of a node."""
     value = node.value

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from avnz_int import clock
 from avnz_int.db import rows
 from avnz_int.definitions.loader import nearest
 from avnz_int.errors import ForbiddenError, InvalidInputError, SchemaViolationError
@@ -18,7 +17,6 @@ from avnz_int.model.manifest import (
     UNKNOWN,
     VALUE_CHANGED,
     Deed,
-    FieldChange,
     Given,
     Kind,
     Literal,
@@ -27,11 +25,9 @@ from avnz_int.model.manifest import (
     WantedClientIntegration,
     WantedIntegration,
     WantedPlatform,
-    WantedPrice,
 )
-from avnz_int.model.pricing import Pricing
 from avnz_int.model.secret import Credentials
-from avnz_int.services import fingerprints, integrations
+from avnz_int.services import fingerprints, integrations, manifest_offers
 from avnz_int.services.integrations import Definition
 from avnz_int.services.manifest_fields import Problems
 from avnz_int.services.manifest_state import State
@@ -82,80 +78,13 @@ class Comparer:
             users = users_of(self._state, row) if moves else []
             if users:
                 step.refused = f"{', '.join(users)} use it: its environment cannot change"
-        self._share(step, wanted, row)
+        manifest_offers.compare(self._state, self._problems, step, wanted, self._moment)
         return step if row is None or step.fields else None
-
-    def _share(self, step: PlatformStep, wanted: WantedPlatform, row: rows.Row | None) -> None:
-        share = wanted.share
-        if isinstance(share, Unset):
-            return
-        is_shared = row is not None and row["isSharedWithClients"]
-        if share is None:
-            step.unshared = bool(is_shared)
-            if is_shared:
-                step.change("isSharedWithClients", is_shared, False)
-            return
-        found = self._state.definitions[wanted.provider]
-        if not (found.is_client_allowed and found.is_platform_offered):
-            self._problems.add(share.spot, f"{found.name} cannot be shared with clients")
-            return
-        step.change("isSharedWithClients", bool(is_shared), True)
-        step.prices = self._prices(step, share.prices, row)
-        if not is_shared and not any(price.client is None for price in step.prices):
-            # The same price again opens the offer.
-            step.prices.insert(0, next(price for price in share.prices if price.client is None))
-        if not isinstance(share.default_for_new, Unset):
-            before = bool(row is not None and row["isDefaultForNewClients"])
-            if before != share.default_for_new:
-                step.change("isDefaultForNewClients", before, share.default_for_new)
-                step.default_for_new = share.default_for_new
-
-    def _prices(
-        self, step: PlatformStep, wanted: tuple[WantedPrice, ...], row: rows.Row | None
-    ) -> list[WantedPrice]:
-        """The prices that do not stand yet, those for all before those of one client."""
-        due: dict[tuple[str | None, str], WantedPrice] = {}
-        later: list[WantedPrice] = []
-        for price in sorted(
-            wanted, key=lambda one: (one.effective is not None, one.effective or self._moment)
-        ):
-            if price.effective is None or price.effective <= self._moment:
-                due[price.client, price.pricing.currency] = price
-            else:
-                later.append(price)
-        missing = []
-        for price in [*due.values(), *later]:
-            standing = self._standing(price, row)
-            if standing == price.pricing:
-                continue
-            missing.append(price)
-            whose = price.client or "all"
-            when = f" from {clock.rfc3339(price.effective)}" if price.effective else ""
-            step.fields.append(
-                FieldChange(
-                    f"price[{whose} {price.pricing.currency}]{when}",
-                    None if standing is None else standing.shown(),
-                    price.pricing.shown(),
-                )
-            )
-        return sorted(missing, key=lambda one: (one.client is not None, one.effective or self._moment))
-
-    def _standing(self, price: WantedPrice, row: rows.Row | None) -> Pricing | None:
-        """The price that is in force when the wanted one is to be."""
-        client = self._state.clients.get(price.client or "")
-        if row is None or (price.client is not None and client is None):
-            return None
-        key = (row["id"], client["id"] if price.client and client else None, price.pricing.currency)
-        moment = price.effective if price.effective and price.effective > self._moment else self._moment
-        version = self._state.prices.version(key, moment)
-        if version is None or (moment > self._moment and version["effectiveAt"] != moment):
-            return None
-        return Pricing.from_json(version)
 
     # --- a client's --------------------------------------------------------------------------
 
     def client(self, wanted: WantedClientIntegration, environment: str | None) -> ClientStep | None:
-        """The step, None where nothing is to be done; `environment`: what platform mode has, None unshared."""
+        """The step, None where nothing is to be done; `environment`: of what the platform shares."""
         found = self._state.definitions[wanted.provider]
         row = self._state.integrations.get(wanted.key)
         step = ClientStep(
@@ -239,10 +168,10 @@ class Comparer:
         labels: Mapping[str, Any],
     ) -> None:
         changes: dict[str, Any] = {}
+        uses = row.get("mode") == Mode.PLATFORM
         given = dict(labels)
         if not isinstance(wanted.description, Unset):
             given["description"] = wanted.description
-        uses = row.get("mode") == Mode.PLATFORM
         if not isinstance(wanted.environment, Unset) and not uses:
             given["environment"] = wanted.environment.value
         for name, value in given.items():
@@ -260,8 +189,11 @@ class Comparer:
         if credentials is not None or "settings" in changes:
             self._validate(wanted, found, credentials, settings)
         step.sends = not uses and ("credentials" in changes or "settings" in changes)
-        if changes:
-            step.changes = Changes(**changes)
+        step.changes = Changes(**changes) if changes else None
+        self._switched(step, wanted, row)
+
+    def _switched(self, step: IntegrationStep, wanted: WantedIntegration, row: rows.Row) -> None:
+        """Whether it is to be enabled or disabled; what fails or waits for a test is switched on, too."""
         is_on = row["status"] != "inactive"
         if not isinstance(wanted.active, Unset) and wanted.active != is_on:
             step.switch = wanted.active

@@ -15,7 +15,7 @@ from avnz_int.cli.commands.import_ import PassphraseEnv, PassphraseFile
 from avnz_int.cli.printable import json_text
 from avnz_int.cli.state import ClientOption, Format, Output, State, not_empty, state_of
 from avnz_int.errors import UsageError
-from avnz_int.model.bulk import Form, Kind, Selection
+from avnz_int.model.bulk import ExportForm, Form, Kind, Selection
 
 _CHUNK = 500
 Write = Callable[[IO[str], Iterable[dict[str, Any]]], None]
@@ -27,7 +27,9 @@ def export(
         list[Kind] | None, typer.Option("--kind", help="Only these; may stand several times.")
     ] = None,
     client: ClientOption = None,
-    records_as: Annotated[Form, typer.Option("--format", help="How to write the records.")] = Form.JSONL,
+    written_as: Annotated[
+        ExportForm, typer.Option("--format", help="How to write it; a manifest is what plan and apply take.")
+    ] = ExportForm.JSONL,
     file: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +59,12 @@ def export(
     Exit 8 where stored credentials do not open, after the rest.
     """
     state = state_of(ctx)
+    if written_as is ExportForm.MANIFEST:
+        if kinds or client or with_credentials or recipient or passphrase_file or passphrase_env:
+            raise UsageError("a manifest has all there is, without credentials: it goes with no selection")
+        _manifest(state, file, form)
+        return
+    records_as = Form(written_as.value)
     selection = Selection(frozenset(kinds or ()), state.client(client))
     locked = any((recipient, passphrase_file, passphrase_env))
     if locked and not with_credentials:
@@ -80,6 +88,14 @@ def export(
     if records.report.unreadable:
         state.notify(f"{records.report.unreadable} stored credentials do not open; their records have none")
         raise typer.Exit(8)
+
+
+def _manifest(state: State, file: str | None, form: Format) -> None:
+    if form is not Format.TABLE:
+        raise UsageError("--format manifest and -o exclude each other")
+    text = state.services.manifests.export(state.actor)
+    with _place(file) as out:
+        out.write(text)
 
 
 def _lock(state: State, recipient: str | None, file: str | None, variable: str | None) -> Any:

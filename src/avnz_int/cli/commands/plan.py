@@ -15,7 +15,7 @@ def plan(
 ) -> None:
     """Show what a manifest would change; change nothing.
 
-    Exit 0 where there is nothing to do, 5 where there is. No stored credential is opened and no provider asked.
+    Exit 0 where there is nothing to do, 5 where there is. No stored credential is opened, no provider asked.
     """
     state = state_of(ctx)
     view = state.services.manifests.plan(state.actor, manifests.source(file), prune=prune).view
