@@ -44,10 +44,12 @@ _SQLITE_INSERT = (
     "ON CONFLICT DO NOTHING"
 )
 _CAST = {"amount": "bigint", "occurredAt": "timestamptz", "recordedAt": "timestamptz"}
+# A column as one JSON array: the driver takes five times as long to make an array of PostgreSQL's own.
+_COLUMN = "json_array_elements_text(%s::json)"
 _POSTGRES_INSERT = (
-    f'INSERT INTO "UsageRecord" ({_LISTED}) SELECT * FROM unnest('  # noqa: S608  # constants
-    + ", ".join(f"%s::{_CAST.get(name, 'text')}[]" for name in COLUMNS)
-    + ") ON CONFLICT DO NOTHING"
+    f'INSERT INTO "UsageRecord" ({_LISTED}) SELECT '  # noqa: S608  # constants
+    + ", ".join(f'"{name}"::{_CAST.get(name, "text")}' for name in COLUMNS)
+    + f" FROM ROWS FROM ({', '.join([_COLUMN] * len(COLUMNS))}) AS given ({_LISTED}) ON CONFLICT DO NOTHING"
 )
 _CONTENT = '"clientIntegrationId", "amount", "currency", %s, "status", "refundOf"'
 _SQLITE_CONTENT = f"""
@@ -58,7 +60,7 @@ _SQLITE_CONTENT = f"""
 _TEXT_TIME = """to_char(timezone('UTC', "occurredAt"), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 _POSTGRES_CONTENT = f"""
     SELECT "clientId", "type", "transactionId", {_CONTENT % _TEXT_TIME} FROM "UsageRecord"
-    JOIN unnest(%s::text[], %s::text[], %s::text[]) AS wanted (owner, kind, transaction)
+    JOIN ROWS FROM ({_COLUMN}, {_COLUMN}, {_COLUMN}) AS wanted (owner, kind, transaction)
       ON "clientId" = wanted.owner AND "type" = wanted.kind AND "transactionId" = wanted.transaction
     """  # noqa: S608  # constants
 
@@ -70,7 +72,7 @@ def insert(connection: Connection, records: Sequence[tuple[Any, ...]]) -> int:
     """How many of the records were new and are there now; those whose key is there already stay out."""
     if connection.dialect.name == "sqlite":
         return connection.exec_driver_sql(_SQLITE_INSERT, list(records)).rowcount
-    return connection.exec_driver_sql(_POSTGRES_INSERT, tuple(map(list, zip(*records, strict=True)))).rowcount
+    return connection.exec_driver_sql(_POSTGRES_INSERT, _as_json(records)).rowcount
 
 
 def content(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[Any, ...]]:
@@ -78,8 +80,13 @@ def content(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[Any,
     if connection.dialect.name == "sqlite":
         found = connection.exec_driver_sql(_SQLITE_CONTENT, (json.dumps(keys),))
     else:
-        found = connection.exec_driver_sql(_POSTGRES_CONTENT, tuple(map(list, zip(*keys, strict=True))))
+        found = connection.exec_driver_sql(_POSTGRES_CONTENT, _as_json(keys))
     return {(row[0], row[1], row[2]): tuple(row[3:]) for row in found}
+
+
+def _as_json(records: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+    """The columns of records, each as a JSON array."""
+    return tuple(map(json.dumps, zip(*records, strict=True)))
 
 
 def integration_of_account(connection: Connection, client_id: str, account_id: str) -> Row | None:

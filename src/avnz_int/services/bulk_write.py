@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from avnz_int.crypto.cipher import Cipher, Place
 from avnz_int.db import bulk, clients, merchants, rows
 from avnz_int.errors import AvnzError, ChangedMeanwhileError, ConflictError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Mode, Status
-from avnz_int.model.secret import Credentials
 from avnz_int.providers.contract import CheckReport
-from avnz_int.services import chain, client_rows, integrations
+from avnz_int.services import chain, client_rows, integrations, sealing
 from avnz_int.services import merchants as accounts
 from avnz_int.services.bulk_items import Deed, Item
 from avnz_int.services.bulk_plan import Judge, replaced
@@ -110,8 +108,9 @@ class Doer:
         sharing = Sharing(joined, self._notify)
         if record.shared and record.pricing is not None:
             price = record.pricing.as_json()
-            if not view.is_shared_with_clients or view.client_pricing != price:
-                sharing.share(self._actor, ref, record.pricing)
+            enrols = item.row is None or item.row["isDefaultForNewClients"] != record.default_for_new
+            if not view.is_shared_with_clients or view.client_pricing != price or enrols:
+                sharing.share(self._actor, ref, record.pricing, default_for_new=record.default_for_new)
         elif record.shared is False and view.is_shared_with_clients:
             sharing.unshare(self._actor, ref)
         if item.deed is Deed.CREATE and record.disabled and view.status != Status.INACTIVE:
@@ -145,8 +144,7 @@ class Doer:
             return
         owners = bulk.clients_by_slug(work.connection, {record.new.client for _, record in new})
         vault = self._work.vault
-        cipher = vault.cipher(work.connection)
-        vault.count_seals(work.connection, cipher.active_kid, len(new))
+        seals = sealing.Seals(work.connection, vault, CLIENT_TABLE, len(new))
         made: list[dict[str, Any]] = []
         opened: list[dict[str, Any]] = []
         organization = work.organization["id"]
@@ -156,7 +154,7 @@ class Doer:
                 # Its own line in this file was to make it, and was refused after all.
                 self._judge.refuse(item, ConflictError(f"the client {record.new.client} was not made"))
                 continue
-            row = self._row(work, cipher, item, record, owner)
+            row = self._row(work, seals, item, record, owner)
             made.append(row)
             account = accounts.of_new_client(row, organization, self._actor)
             if account is not None:
@@ -165,7 +163,7 @@ class Doer:
         bulk.insert(work.connection, merchants.ACCOUNT, opened)
 
     def _row(
-        self, work: Writing, cipher: Cipher, item: Item, record: ClientRecord, owner: rows.Row
+        self, work: Writing, seals: sealing.Seals, item: Item, record: ClientRecord, owner: rows.Row
     ) -> dict[str, Any]:
         found, new, report = item.found, record.new, item.report
         if found is None or new.credentials is None:
@@ -181,7 +179,7 @@ class Doer:
         )
         if record.disabled:
             row["status"] = Status.INACTIVE.value
-        row |= sealed_columns(cipher, new.credentials, integrations.place(CLIENT_TABLE, row, found))
+        row |= seals.columns(row, found, new.credentials)
         previous = client_rows.take_default(work, row, self._actor) if new.is_default else None
         target = Target(CLIENT_TABLE, row["id"], row["clientId"])
         facts = integrations.changes({}, row) | client_rows.moved_default(previous)
@@ -192,11 +190,6 @@ class Doer:
         if report is not None:
             work.record(self._prober.facts(found, report), action=Action.CLIENT_TEST, target=target)
         return row
-
-
-def sealed_columns(cipher: Cipher, credentials: Credentials, place: Place) -> dict[str, Any]:
-    """The columns of a row that hang on its credentials; their seal is counted by the caller."""
-    return {"credentials": cipher.seal(credentials, place), "credentialsKeyId": cipher.active_kid}
 
 
 def require_same(item: Item) -> None:

@@ -34,12 +34,26 @@ def columns(
     credentials: Credentials,
 ) -> dict[str, Any]:
     """What a row gets that holds these credentials, sealed to its place."""
-    kid, sealed = vault.seal(connection, credentials, integrations.place(table, row, found))
-    return {
-        "credentials": sealed,
-        "credentialsKeyId": kid,
-        "credentialsFingerprints": fingerprints.of(vault.fingerprint_key(connection), credentials, found),
-    }
+    return Seals(connection, vault, table, 1).columns(row, found, credentials)
+
+
+class Seals:
+    """Seals credentials of several rows of one table, counted at once."""
+
+    def __init__(self, connection: Connection, vault: Vault, table: str, count: int) -> None:
+        """Count `count` seals on the active key; raises as `Vault.count_seals` does."""
+        self._table = table
+        self._cipher = vault.cipher(connection)
+        vault.count_seals(connection, self._cipher.active_kid, count)
+        self._fingerprint_key = vault.fingerprint_key(connection)
+
+    def columns(self, row: Mapping[str, Any], found: Definition, credentials: Credentials) -> dict[str, Any]:
+        """As the function of this name, for one of the rows."""
+        return {
+            "credentials": self._cipher.seal(credentials, integrations.place(self._table, row, found)),
+            "credentialsKeyId": self._cipher.active_kid,
+            "credentialsFingerprints": fingerprints.of(self._fingerprint_key, credentials, found),
+        }
 
 
 def kept(
