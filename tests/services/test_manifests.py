@@ -403,12 +403,23 @@ def test_sharing_ends(desk: Desk) -> None:
     desk.apply(later)
     assert [] == desk.plan(later)
     assert [] == desk.plan(desk.services.manifests.export(ADMIN), prune=True)
+    # By the file the price since 2020 is in force; the one without a time was before.
+    since = dearer.replace(
+        "        - {client: initech",
+        "        - {percentageFee: 0.6, flatFee: 2, effectiveAt: 2020-01-01}\n        - {client: initech",
+    )
+    assert ["price[all USD] from 2020-01-01T00:00:00.000Z"] == list(fields(desk.plan(since)))
+    desk.apply(since)
+    assert [] == desk.plan(since)
+    desk.apply(later)
     ended = f"{HEAD}platform:\n  - {{provider: paypal_payflow, share: false}}\n"
     assert {"isSharedWithClients": (True, False)} == fields(desk.plan(ended))
     desk.apply(ended)
     assert [] == desk.plan(ended)
+    prices = desk.services.sharing.show(ADMIN, "paypal_payflow").prices
     desk.apply(later)
     assert [] == desk.plan(later)
+    assert prices == desk.services.sharing.show(ADMIN, "paypal_payflow").prices
 
 
 def test_pools_change(desk: Desk) -> None:
