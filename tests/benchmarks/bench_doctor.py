@@ -3,9 +3,9 @@
 `PYTHONPATH=tests python tests/benchmarks/bench_doctor.py [ROWS]`
 
 The bare loop does the least that opening takes: pages of 1,000 are read with the driver, the AAD is computed
-from the row, the value is parsed and decrypted with one AESGCM. It is a process with the same libraries loaded.
-`doctor` is one, too: every row opened, the audit trail, merchant accounts, defaults, fingerprints, schema, and SQLite's own check of its
-file. Rounds in turns; the best of each, and memory at two sizes, which must not grow with the rows.
+from the row, the value is parsed and decrypted with one AESGCM. It is a process with the same libraries.
+So is `doctor`: every row opened, the audit trail, merchant accounts, defaults, fingerprints, schema, and
+SQLite's own check of its file. Rounds in turns; the best of each, and memory at two sizes.
 """
 
 from __future__ import annotations
