@@ -14,7 +14,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Mode, Status
 from avnz_int.model.inputs import NewClient, Unset
 from avnz_int.model.manifest import Deed
-from avnz_int.services import client_rows, fingerprints, integrations
+from avnz_int.services import client_rows, integrations, sealing
 from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import CLIENT_TABLE
 from avnz_int.services.manifest_steps import ClientStep
@@ -51,8 +51,7 @@ def create(
     if not steps:
         return
     connection = work.connection
-    cipher, key = vault.cipher(connection), vault.fingerprint_key(connection)
-    vault.count_seals(connection, cipher.active_kid, len(steps))
+    seals = sealing.Seals(connection, vault, CLIENT_TABLE, len(steps))
     slugs = {step.wanted.client for step in steps if step.wanted}
     owners = bulk.clients_by_slug(connection, slugs)
     made: list[dict[str, Any]] = []
@@ -61,10 +60,7 @@ def create(
         row, facts = _row(work, actor, step, owners, tested)
         if step.credentials is None or step.found is None:
             raise RuntimeError(f"{step.ref} is to be made without credentials")
-        place = integrations.place(CLIENT_TABLE, row, step.found)
-        row["credentials"] = cipher.seal(step.credentials, place)
-        row["credentialsKeyId"] = cipher.active_kid
-        row["credentialsFingerprints"] = fingerprints.of(key, step.credentials, step.found)
+        row |= seals.columns(row, step.found, step.credentials)
         target = client_rows.target(row)
         work.record(integrations.changes({}, row) | facts, action=Action.CLIENT_CREATE, target=target)
         done = tested.get(step.ref)
