@@ -16,8 +16,8 @@ from support.cli import Command
 from support.commands import own, shared, using
 from support.services import PASSWORD, execute
 
-# Processes of many commands.
-pytestmark = pytest.mark.slow
+# Processes of many commands, one after the other.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 README = Path(__file__).parents[2] / "README.md"
 SEEDS = Path(__file__).parents[2] / "seeds"
@@ -44,7 +44,7 @@ def follow(
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=250,
     )
 
 
@@ -144,12 +144,11 @@ def test_rotation(on_both: Command) -> None:
         row[0] for row in execute(on_both.url, 'SELECT id FROM "DataKey" WHERE "wrappedKey" IS NOT NULL')
     ]
     assert master["id"] in [key["id"] for key in on_both("keyring", "show", "-o", "json").json["keys"]]
-    assert 2 == said.count("the audit trail is whole") or "whole" in said
+    assert "the audit trail is whole" in said
     for name in ("before.json", "after.json"):
         assert 0o600 == (on_both.folder / name).stat().st_mode & 0o777
         on_both("audit", "verify", "--checkpoint", str(on_both.folder / name))
     on_both("test", "acme/Main")
-    done(on_both, "rotation")
 
 
 def test_env(on_both: Command) -> None:
