@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 _PR_SET_DUMPABLE = 4
+_before: list[int] = []
+"""The soft limit on core files that this process was started with, once it is lowered."""
 
 
 def keep_private() -> None:
@@ -19,8 +21,10 @@ def keep_private() -> None:
     try:
         import resource  # noqa: PLC0415
 
-        _, most = resource.getrlimit(resource.RLIMIT_CORE)
+        soft, most = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+        if not _before:
+            _before.append(soft)
     except (ImportError, OSError, ValueError):
         pass
     if sys.platform != "linux":
@@ -30,4 +34,20 @@ def keep_private() -> None:
 
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     except (ImportError, OSError, AttributeError):
+        pass
+
+
+def give_back_limit() -> None:
+    """The limit on core files as the caller set it: for the moment before another program takes over.
+
+    That one is the caller's, not ours. Until it has taken over, Linux still dumps nothing of this process.
+    """
+    if not _before:
+        return
+    try:
+        import resource  # noqa: PLC0415
+
+        _, most = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (_before.pop(), most))
+    except (ImportError, OSError, ValueError):
         pass

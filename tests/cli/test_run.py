@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from avnz_int import memory
 from avnz_int.cli import executing
 from avnz_int.errors import CommandNotExecutableError, CommandNotFoundError
 from support.cli import Command
@@ -138,6 +140,40 @@ def test_signals(command: Command) -> None:
         assert not int(ignored.split()[1], 16) & (1 << (signal.SIGPIPE - 1))
         running.send_signal(signal.SIGTERM)
         assert -signal.SIGTERM == running.wait(20)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limits")
+def test_core_limit(command: Command) -> None:
+    """The command has the caller's limit on core files, whatever ours was while we held secrets."""
+    own(command)
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    wanted = 4096 if most == resource.RLIM_INFINITY else most
+    show = (sys.executable, "-c", "import resource as r; print(*r.getrlimit(r.RLIMIT_CORE))")
+    for soft in (wanted, 0):
+        done = command.process(
+            *RUN, *show, preexec_fn=lambda soft=soft: resource.setrlimit(resource.RLIMIT_CORE, (soft, most))
+        )
+        assert [str(soft), str(most)] == done.stdout.split()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limits")
+def test_core_limit_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is lowered twice goes back to what it was first; what was never lowered is left alone."""
+    monkeypatch.setattr(memory, "_before", [])
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    set_to: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: set_to[-1] if set_to else (7, 9))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: set_to.append(limits))
+    memory.give_back_limit()
+    assert [] == set_to
+    memory.keep_private()
+    memory.keep_private()
+    memory.give_back_limit()
+    memory.give_back_limit()
+    assert [(0, 9), (0, 9), (7, 9)] == set_to
+    monkeypatch.undo()
+    resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 @pytest.mark.slow

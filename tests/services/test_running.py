@@ -5,27 +5,43 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
+from avnz_int.db.clients import INTEGRATION
 from avnz_int.errors import (
     ConflictError,
     ForbiddenError,
     HiddenError,
     InvalidInputError,
+    KeyMissingError,
     NotFoundError,
     SealBrokenError,
     UnverifiedError,
     UsageError,
 )
 from avnz_int.model.actor import Actor
-from avnz_int.model.enums import Action, AuditOutcome, Environment, Mode, Role
+from avnz_int.model.enums import Action, AuditOutcome, Category, Environment, Mode, Role
 from avnz_int.model.inputs import NewClient, NewPlatform
+from avnz_int.model.routing import Level
 from avnz_int.model.running import RunWanted
 from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
 from support.samples import sample
-from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform, using
+from support.scenes import (
+    ADMIN,
+    AUDITOR,
+    PAYFLOW,
+    PRICE,
+    SERVICE,
+    admin_of,
+    events,
+    own,
+    platform,
+    using,
+)
 from support.services import PASSWORD, execute
 
+PASSED = "UPDATE \"PlatformIntegration\" SET status = 'active', \"lastTestResult\" = 'success' WHERE id = :i"
 NAMES = {"PAYFLOW_PARTNER", "PAYFLOW_VENDOR", "PAYFLOW_USER", "PAYFLOW_PASSWORD"}
 
 
@@ -179,7 +195,7 @@ def test_platform_settings(services: Services) -> None:
     new = NewPlatform("nmi", Secret({"securityKey": "k" * 32}), settings=values.settings)
     made = services.platform.add(ADMIN, new, test=False)
     url = services.settings.database_url
-    execute(url, "UPDATE \"PlatformIntegration\" SET status = 'active' WHERE id = :i", i=made.id)
+    execute(url, PASSED, i=made.id)
     services.sharing.share(ADMIN, "nmi", PRICE)
     services.clients.add(
         ADMIN,
@@ -188,6 +204,78 @@ def test_platform_settings(services: Services) -> None:
         ),
     )
     assert values.settings["host"] == given(services, refs=["acme/N"])["NMI_API_BASE_URL"]
+
+
+def of_organization(services: Services, provider: str, **more: Any) -> None:
+    """The organization's integration of a provider with its sample, in force."""
+    values = sample(provider)
+    new = NewPlatform(provider, Secret(values.credentials), settings={**(values.settings or {}), **more})
+    made = services.platform.add(ADMIN, new, test=False)
+    execute(services.settings.database_url, PASSED, i=made.id)
+
+
+def test_as_resolved(services: Services) -> None:
+    """What is asked for is what `resolve` says: the client's, else the organization's where it may serve."""
+    of_organization(services, "datadog", env="live")
+    own(services)
+    monitoring = {"client": "acme", "category": "monitoring"}
+    of_category = given(services, **monitoring)
+    resolved = services.resolution.resolve(ADMIN, Category.MONITORING, client="acme").in_force
+    assert resolved is not None
+    assert (Level.ORGANIZATION, "live") == (resolved.level, of_category["DD_ENV"])
+    assert of_category == given(services, client="acme", provider="datadog") == given(services, platform=True)
+    # Unasked a command for a client has the client's alone.
+    assert NAMES == set(given(services, client="acme"))
+    # To somebody of the client there is no such integration.
+    with pytest.raises(NotFoundError) as hidden:
+        given(services, admin_of(services, "acme"), **monitoring)
+    assert [] == hidden.value.details["candidates"]
+    # A gateway of the organization never serves unasked-for: it costs a fee.
+    platform(services, share=True)
+    with pytest.raises(NotFoundError) as refused:
+        given(services, client="globex", category="payment_gateway")
+    assert ["not_taken_up"] == [one["rule"] for one in refused.value.details["candidates"]]
+
+
+def test_settings_as_resolved(services: Services) -> None:
+    """A client's own integration has the organization's settings below its own, as `resolve` shows."""
+    of_organization(services, "twilio", fromNumber="+12065550100")
+    ref = add(services, "twilio", "Texts")
+    resolved = services.resolution.resolve(ADMIN, Category.SMS, client="acme").in_force
+    assert resolved is not None
+    for wanted in ({"refs": [ref]}, {"client": "acme"}, {"client": "acme", "category": "sms"}):
+        assert resolved.settings["fromNumber"] == given(services, **wanted)["TWILIO_FROM_NUMBER"]
+
+
+def test_dropped(services: Services) -> None:
+    """A default that fails or whose key is gone gives way to the next; alone, a missing key is named."""
+    url = services.settings.database_url
+    own(services, default=True)
+    with services.database.read() as connection:
+        main = dict(connection.execute(select(INTEGRATION)).mappings().one())
+    add(services, "stripe", "Next")
+    execute(url, "UPDATE \"ClientIntegration\" SET status = 'error' WHERE name = 'Main'")
+    for wanted in ({"client": "acme", "category": "payment_gateway"}, {"client": "acme"}):
+        assert "STRIPE_SECRET_KEY" in (taken := given(services, **wanted))
+        assert not NAMES & set(taken)
+
+    # As a single row from a backup would be, of a key that was erased since.
+    services.keys.rotate(ADMIN)
+    with services.database.write() as connection:
+        back = {name: main[name] for name in ("status", "credentials", "credentialsKeyId")}
+        connection.execute(update(INTEGRATION).where(INTEGRATION.c.id == main["id"]).values(back))
+    execute(
+        url,
+        'UPDATE "DataKey" SET status = \'retired\', "wrappedKey" = NULL, "retiredAt" = "createdAt" '
+        "WHERE id = :key",
+        key=main["credentialsKeyId"],
+    )
+    assert "STRIPE_SECRET_KEY" in given(services, client="acme")
+    services.clients.disable(ADMIN, "acme/Next")
+    for wanted in ({"client": "acme"}, {"client": "acme", "provider": PAYFLOW}, {"refs": ["acme/Main"]}):
+        with pytest.raises(KeyMissingError):
+            given(services, **wanted)
+        assert AuditOutcome.FAILURE == events(services, Action.CREDENTIALS_READ)[-1].outcome
 
 
 def test_only_and_prefix(services: Services) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from avnz_int import memory
 from avnz_int.errors import CommandNotExecutableError, CommandNotFoundError
 
 _OURS = "AVNZ_INT_"
@@ -89,9 +90,11 @@ def become(program: str, words: Sequence[str], environ: Mapping[str, str]) -> No
     for name in ("SIGPIPE", "SIGXFSZ"):
         # Python ignores these, and what is ignored stays so in the next program.
         signal.signal(getattr(signal, name), signal.SIG_DFL)
+    memory.give_back_limit()
     try:
         os.execve(program, list(words), dict(environ))  # noqa: S606  # the command that was asked for
     except OSError as exc:
+        memory.keep_private()
         raise _refused(words[0], exc) from None
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from avnz_int.db import clients, platform, rows, tenants
-from avnz_int.errors import AmbiguousRefError, HiddenError, NotFoundError, UsageError
+from avnz_int.db import clients, platform, resolution, rows, tenants
+from avnz_int.errors import AmbiguousRefError, HiddenError, InvalidInputError, NotFoundError, UsageError
 from avnz_int.model.actor import Actor
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 
@@ -62,6 +62,31 @@ def client_or_own(connection: Connection, actor: Actor, slug: str | None) -> row
     if own is None:
         raise NotFoundError("the client that this actor is of is not there")
     return own
+
+
+def owner(connection: Connection, actor: Actor, slug: str | None, company: str | None) -> rows.Row:
+    """`id` and `slug` of the client that is meant: of this slug, that of a company, or the actor's own.
+
+    Raises:
+        NotFoundError: no such client or company that the actor may know of, or it is not the client's.
+        InvalidInputError: somebody of the organization named neither.
+    """
+    if company is None:
+        row = client_or_own(connection, actor, slug)
+        if row is None:
+            raise InvalidInputError(
+                "which client?", hint="give --client SLUG or --company SLUG, or set AVNZ_INT_CLIENT"
+            )
+        return row
+    found = resolution.company(connection, company) if findable(company) else None
+    message, hint = f"no company {company!r}", "avnz-int tenant list shows the companies"
+    if found is None:
+        raise NotFoundError(message, hint=hint)
+    if actor.client_id not in {None, found["clientId"]}:
+        raise HiddenError(message, hint=hint)
+    if slug not in {None, found["client"]}:
+        raise NotFoundError(f"{message} of the client {slug!r}", hint=hint)
+    return {"id": found["clientId"], "slug": found["client"]}
 
 
 def platform_integration(connection: Connection, ref: str) -> rows.Row:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from avnz_int.db import resolution, rows
-from avnz_int.errors import HiddenError, InvalidInputError, NotFoundError
+from avnz_int.errors import NotFoundError
 from avnz_int.model.actor import Actor
 from avnz_int.model.encode import encode
 from avnz_int.model.enums import Action, Category, Environment
 from avnz_int.model.routing import CandidateView, InForceView, Level, ResolutionView
 from avnz_int.services import access, candidates, layers, refs
 from avnz_int.services.candidates import Candidate, Surroundings
-from avnz_int.services.work import Reading, Work
+from avnz_int.services.work import Work
 
 _ACTION = Action.INTEGRATION_RESOLVE
 
@@ -49,7 +49,7 @@ class Resolution:
                 `details["candidates"]` has each integration and the rule that dropped it.
         """
         with self._work.reading(actor, _ACTION) as work:
-            owner = _owner(work, actor, client, company)
+            owner = refs.owner(work.connection, actor, client, company)
             access.require_user(actor, _ACTION, owner)
             around = Surroundings.read(work.connection, actor, category, environment)
             own = resolution.client_candidates(work.connection, category, owner["id"])
@@ -89,22 +89,6 @@ class Resolution:
             view = _view(client["slug"], None, found, around, explain=explain)
             views.append(replace(view, candidates=[one.view(around) for one in found]) if explain else view)
         return views
-
-
-def _owner(work: Reading, actor: Actor, client: str | None, company: str | None) -> rows.Row:
-    """`id` and `slug` of the client that is meant."""
-    if company is None:
-        owner = refs.client_or_own(work.connection, actor, client)
-        if owner is None:
-            raise InvalidInputError("which client?", hint="give --client SLUG or set AVNZ_INT_CLIENT")
-        return owner
-    row = resolution.company(work.connection, company) if refs.findable(company) else None
-    message, hint = f"no company {company!r}", "avnz-int tenant list shows the companies"
-    if row is None:
-        raise NotFoundError(message, hint=hint)
-    if actor.client_id not in {None, row["clientId"]}:
-        raise HiddenError(message, hint=hint)
-    return {"id": row["clientId"], "slug": row["client"]}
 
 
 def _view(

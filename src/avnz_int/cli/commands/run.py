@@ -66,9 +66,9 @@ def run(
 ) -> None:
     """Run a command with the credentials of integrations in its environment.
 
-    It replaces this process: its streams, signals and exit code are its own. Without a REF, --category or
-    --provider it gets the integration in force of each category. Exit 126 where the command cannot be
-    executed, 127 where there is none.
+    It replaces this process: its streams, signals and exit code are its own. --category and --provider take
+    what `resolve` says; without either, or a REF, it gets the client's own integration in force of each
+    category. Exit 126 where the command cannot be executed, 127 where there is none.
     """
     from avnz_int.cli import executing
     from avnz_int.model.running import RunWanted
