@@ -188,7 +188,8 @@ def test_schemas(command: Command) -> None:
     variants |= {"definitions-check": "definitions-seed", "share-list": "share", "share-off": "share"}
     variants |= {"share-simulate": "share", "test-several": "test", "rotate-key-status": "rotate-key"}
     variants |= {"resolve-all": "resolve", "billing-estimate": "billing-show"}
-    variants |= {"merchant-route-simulate": "merchant-route"}
+    variants |= {"merchant-route-simulate": "merchant-route", "export-file": "export"}
+    variants |= {"doctor-lint": "doctor"}
     made = schemas()
     wrong = {}
     for name, value in scene(command).items():

@@ -298,6 +298,7 @@ def _denials(services: Services, actor: Actor) -> int:
 _ELSEWHERE = {
     ("platform", "delete"): "test_platform_delete: what others use is not deleted, whoever asks",
     ("billing", "show"): "test_billing.py::test_shown: there is nothing to show before a month is closed",
+    ("env_import", "save"): "it takes what `plan` gave, and is `add` and `update` of the other services",
     ("sweep", "open_batch"): "test_sweep_of_others: it takes what `choose` gave",
     ("sweep", "record_batch"): "it takes what `open_batch` gave",
     ("sweep", "run"): "it takes what `choose` gave, and is these two",

@@ -85,7 +85,7 @@ SHAPES: Mapping[str, Any] = {
     "usage show": list[usage.UsageView],
     "whoami": views.WhoamiView,
     "doctor": doctor.Diagnosis,
-    "export": bulk.ExportReport,
+    "export": list[dict[str, Any]] | bulk.ExportReport,
     "import": bulk.ImportReport,
     "import-env": env_import.EnvImportView,
     "plan": manifest.PlanView,
