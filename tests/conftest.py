@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,14 @@ settings.load_profile("suite")
 _GIVEN_POSTGRES = os.environ.get("AVNZ_INT_TEST_POSTGRES_URL")
 _DROPPED = ("AVNZ_INT_", "AWS_", "XDG_")
 _DROPPED_NAMES = {"CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
+
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):
+    # Started in the background, as a job of CI may be: the processes that tests interrupt would never end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

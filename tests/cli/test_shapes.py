@@ -14,7 +14,7 @@ from avnz_int import clock
 from avnz_int.cli.shapes import SHAPES, schemas
 from avnz_int.cli.shapes import schema as shape_schema
 from support.cli import Command
-from support.commands import LOGIN, PRICE, leaves, own, platform, takes_output, using
+from support.commands import LOGIN, MANIFEST, PRICE, leaves, own, platform, takes_output, using
 from support.metering import as_file, line
 from support.services import PASSWORD
 
@@ -160,6 +160,8 @@ def scene(command: Command) -> dict[str, Any]:
     found["share-off"] = told(command, "share", "paypal_payflow", "--off", "--revoke", "--yes")
     found["client-delete-platform"] = told(command, "client", "delete", "acme/Ours", "--yes")
     found["platform-delete"] = told(command, "platform", "delete", "paypal_payflow", "--yes")
+    found["plan"] = command("plan", "-f", MANIFEST, "-o", "json", exit_code=5).json
+    found["apply"] = told(command, "apply", "-f", MANIFEST, "--yes")
     return found
 
 

@@ -23,7 +23,7 @@ from support.scenes import SteeredGateway, written
 from support.services import execute, prepared
 
 ADD = ("client", "add", "paypal_payflow", "--client", "acme", *LOGIN)
-WITHOUT_DATABASE = {"init", "demo", "definitions validate", "run"}
+WITHOUT_DATABASE = {"init", "demo", "definitions schema", "definitions validate", "run"}
 
 
 def path_of(command: Command) -> Path:

@@ -45,7 +45,7 @@ Opener = Callable[[], Services]
 FILLED = (
     {"kind": "tenant", "slug": "initech", "name": "Initech"},
     {"kind": "tenant", "slug": "branch", "parent": "initech"},
-    platform_record(isSharedWithClients=True, clientPricing=PRICING),
+    platform_record(isSharedWithClients=True, isDefaultForNewClients=True, clientPricing=PRICING),
     client_record("Main", isDefault=True, priority=2, description="Ours"),
     client_record("Second", client="initech", credentials=login("another password")),
     client_record("Theirs", mode="platform", credentials=None),

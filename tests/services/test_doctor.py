@@ -12,6 +12,7 @@ from avnz_int.model.enums import Action
 from avnz_int.services import doctor as doctor_module
 from avnz_int.wiring import Services
 from support.doctor import MAIN, MAIN_OF_ACME, examined, healthy_scene, mended, only, told
+from support.metering import line, record
 from support.scenes import (
     ADMIN,
     AUDITOR,
@@ -86,6 +87,25 @@ def test_periods(scene: Services, prepared_url: str) -> None:
     ((start, end),) = execute(prepared_url, 'SELECT "startedAt", "endedAt" FROM "ActivationPeriod"')
     assert clock.rfc3339(begun) <= (start if isinstance(start, str) else clock.rfc3339(start))
     assert end is not None
+
+
+def test_usage(scene: Services, prepared_url: str) -> None:
+    """`usageThisMonth` that is not what was recorded is found and refreshed."""
+    view = using(scene)
+    now = clock.rfc3339(clock.now())
+    assert 1 == record(scene, line("T-1", integration=view.name, occurredAt=now)).recorded
+    right = scene.clients.find(ADMIN, view.id).usage_this_month
+    assert examined(scene).healthy
+    for wrong in ("NULL", "'{}'", "'[]'"):
+        execute(prepared_url, f'UPDATE "ClientIntegration" SET "usageThisMonth" = {wrong}')
+        found = {one.target and one.target.id for one in told(examined(scene), "usage-this-month")}
+        assert view.id in found
+        assert mended(scene).healthy
+        assert right == scene.clients.find(ADMIN, view.id).usage_this_month
+    execute(prepared_url, """UPDATE "ClientIntegration" SET "usageThisMonth" = '{"month":"2020-01"}'""")
+
+    stale = told(examined(scene), "usage-this-month")
+    assert [view.id] == [one.target and one.target.id for one in stale]
 
 
 def test_definitions(scene: Services, prepared_url: str) -> None:

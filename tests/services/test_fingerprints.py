@@ -12,6 +12,7 @@ from avnz_int.model.inputs import Changes, NewClient
 from avnz_int.model.secret import Secret
 from avnz_int.services.fingerprints import Fingerprinter
 from avnz_int.wiring import Services
+from support.bulk import client_record, counts, take
 from support.scenes import ADMIN, PAYFLOW, own, platform, row
 from support.services import execute, payflow_credentials
 
@@ -34,6 +35,15 @@ def test_same(services: Services) -> None:
     assert {"partner", "vendor", "user", "password"} == set(one["fields"])
     assert one["fields"]["vendor"] == one["fields"]["user"]
     assert other["fields"]["password"] not in {one["fields"]["password"], one["fields"]["user"]}
+
+
+def test_imported(services: Services) -> None:
+    """Credentials that come with an import have the fingerprints that they would have if they were added."""
+    report = take(services, client_record("One"), client_record("Two", client="globex"))
+    one, two = (services.clients.find(ADMIN, ref) for ref in ("acme/One", "globex/Two"))
+
+    assert (2, 0, 0, 0) == counts(report)
+    assert marks(services, own(services)) == marks(services, one) == marks(services, two)
 
 
 def test_keyed(services: Services) -> None:

@@ -19,12 +19,12 @@ from avnz_int.errors import (
     UnverifiedError,
 )
 from avnz_int.model.enums import Action
-from avnz_int.model.inputs import Changes
+from avnz_int.model.inputs import Changes, NewClient
 from avnz_int.model.manifest import Change, PlanView
 from avnz_int.services.manifests import Plan, Source
 from avnz_int.wiring import Services
 from support.scenes import ADMIN, AUDITOR, REFUSED, SERVICE, SteeredGateway, admin_of, events, own, written
-from support.services import PASSWORD
+from support.services import PASSWORD, columns_of, payflow_credentials
 
 HEAD = "apiVersion: avnz-int/1\nkind: Manifest\n"
 LOGIN = "{partner: PayPal, vendor: acme, user: acme, password: env:PAYFLOW_PASSWORD}"
@@ -403,12 +403,23 @@ def test_sharing_ends(desk: Desk) -> None:
     desk.apply(later)
     assert [] == desk.plan(later)
     assert [] == desk.plan(desk.services.manifests.export(ADMIN), prune=True)
+    # By the file the price since 2020 is in force; the one without a time was before.
+    since = dearer.replace(
+        "        - {client: initech",
+        "        - {percentageFee: 0.6, flatFee: 2, effectiveAt: 2020-01-01}\n        - {client: initech",
+    )
+    assert ["price[all USD] from 2020-01-01T00:00:00.000Z"] == list(fields(desk.plan(since)))
+    desk.apply(since)
+    assert [] == desk.plan(since)
+    desk.apply(later)
     ended = f"{HEAD}platform:\n  - {{provider: paypal_payflow, share: false}}\n"
     assert {"isSharedWithClients": (True, False)} == fields(desk.plan(ended))
     desk.apply(ended)
     assert [] == desk.plan(ended)
+    prices = desk.services.sharing.show(ADMIN, "paypal_payflow").prices
     desk.apply(later)
     assert [] == desk.plan(later)
+    assert prices == desk.services.sharing.show(ADMIN, "paypal_payflow").prices
 
 
 def test_pools_change(desk: Desk) -> None:
@@ -470,3 +481,21 @@ def test_constant_queries(desk: Desk) -> None:
         counts.append(len(asked))
     assert counts[0] == counts[1]
     assert counts[0] <= 20
+
+
+def test_made_as_by_hand(desk: Desk) -> None:
+    """What an apply makes has the columns, the account and the events of what is added one by one."""
+    services = desk.services
+    login = payflow_credentials()
+    services.clients.add(ADMIN, NewClient("globex", "paypal_payflow", name="Main", credentials=login))
+    by_hand = [(one.action, sorted(one.changes or {})) for one in events(services)[-2:]]
+    desk.apply(MAIN)
+    assert by_hand == [(one.action, sorted(one.changes or {})) for one in events(services)[-2:]]
+    url, own_words = services.settings.database_url, {"id", "clientId", "clientIntegrationId", "credentials"}
+    for table in ("ClientIntegration", "MerchantAccount"):
+        first, second = (
+            {name: value for name, value in row.items() if name not in own_words and not name.endswith("At")}
+            for row in columns_of(url, table)
+        )
+        assert first == second
+    assert all(services.checks.test(ADMIN, ref).success for ref in ("globex/Main", "acme/Main"))

@@ -136,7 +136,7 @@ def tenant_rows(connection: Connection, client_id: str | None) -> Iterator[Mappi
 
 PLATFORM_COLUMNS = (
     *("provider", "name", "description", "environment", "status", "settings", "credentialsKeyId"),
-    *("isSharedWithClients", "clientPricing"),
+    *("isSharedWithClients", "isDefaultForNewClients", "clientPricing"),
 )
 CLIENT_COLUMNS = (
     *("provider", "name", "description", "mode", "environment", "isDefault", "priority", "status"),

@@ -7,7 +7,7 @@ whole-number arithmetic that both databases do in 64 bits.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,8 @@ from avnz_int.model.enums import UsageStatus, UsageType
 
 USAGE = rows.table_of(tables.UsageRecord)
 INTEGRATION = rows.table_of(tables.ClientIntegration)
+CLIENT = rows.table_of(tables.Client)
+_IDS = 1000
 COLUMNS = tuple(column.name for column in USAGE.c)
 """Of a record to insert, in this order; times are RFC 3339 in UTC with milliseconds."""
 _LISTED = ", ".join(f'"{name}"' for name in COLUMNS)
@@ -239,6 +241,19 @@ def summary(
         if value is not None:
             statement = statement.where(limited == value)
     return rows.every(connection, statement)
+
+
+def caches(connection: Connection, ids: Iterable[str]) -> list[Row]:
+    """`usageThisMonth` and the name of every integration that has one, and of those with these ids."""
+    c = INTEGRATION.c
+    columns = (c.id, c.clientId, c.provider, c.name, c.usageThisMonth, CLIENT.c.slug.label("client"))
+    statement = select(*columns).join(CLIENT, CLIENT.c.id == c.clientId)
+    found = rows.every(connection, statement.where(c.usageThisMonth.is_not(None)))
+    others = sorted(set(ids) - {row["id"] for row in found})
+    for start in range(0, len(others), _IDS):
+        part = others[start : start + _IDS]
+        found += rows.every(connection, statement.where(c.usageThisMonth.is_(None), c.id.in_(part)))
+    return found
 
 
 def put_caches(connection: Connection, caches: Mapping[str, Mapping[str, Any]]) -> None:

@@ -260,7 +260,8 @@ def _tenant(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _platform(values: Any) -> dict[str, Any]:
-    provider, name, description, environment, status, settings, key_id, is_shared, pricing = values
+    provider, name, description, environment, status, settings, key_id, *offer = values
+    is_shared, is_default, pricing = offer
     return {
         "kind": "platform",
         "provider": provider,
@@ -272,6 +273,7 @@ def _platform(values: Any) -> dict[str, Any]:
         "credentials": MASK,
         "keyId": key_id,
         "isSharedWithClients": is_shared,
+        "isDefaultForNewClients": is_default,
         "clientPricing": json.loads(pricing) if isinstance(pricing, str) else pricing,
     }
 

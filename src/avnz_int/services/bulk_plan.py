@@ -227,7 +227,11 @@ class Judge:
             item.change = self._saver.plan(Snapshot(PLATFORM_TABLE, item.row, found), wanted)
             offered = record.shared is not None and record.shared != item.row["isSharedWithClients"]
             priced = record.shared and _price(record) != item.row["clientPricing"]
-            if not (item.change.values or item.change.replaces or offered or priced):
+            enrols = record.shared and record.default_for_new not in {
+                None,
+                item.row["isDefaultForNewClients"],
+            }
+            if not (item.change.values or item.change.replaces or offered or priced or enrols):
                 return Deed.SKIP
         return deed
 

@@ -66,7 +66,7 @@ _FIELDS: Mapping[Kind, dict[str, tuple[type, ...] | None]] = {
         **_COMMON,
         "isSharedWithClients": (bool,),
         "clientPricing": _OBJECT_OR_NONE,
-        "isDefaultForNewClients": None,
+        "isDefaultForNewClients": (bool,),
     },
     Kind.CLIENT: {
         **_COMMON,
@@ -108,6 +108,7 @@ class PlatformRecord:
         credentials: None where none, or masked ones, were given.
         changes: what an update would change.
         shared: whether clients may use it; None: not said.
+        default_for_new: whether new clients get it; None: not said.
         disabled: whether somebody had switched it off.
     """
 
@@ -119,6 +120,7 @@ class PlatformRecord:
     credentials: Credentials | None
     changes: Changes
     shared: bool | None
+    default_for_new: bool | None
     pricing: Pricing | None
     disabled: bool
     kind: Kind = Kind.PLATFORM
@@ -303,6 +305,7 @@ def _platform(value: dict[str, Any]) -> Record:
         credentials=credentials,
         changes=_changes(value, credentials, of_client=False),
         shared=shared,
+        default_for_new=value.get("isDefaultForNewClients"),
         pricing=None if price is None else _pricing(price),
         disabled=value.get("status") == Status.INACTIVE,
     )

@@ -108,8 +108,9 @@ class Doer:
         sharing = Sharing(joined, self._notify)
         if record.shared and record.pricing is not None:
             price = record.pricing.as_json()
-            if not view.is_shared_with_clients or view.client_pricing != price:
-                sharing.share(self._actor, ref, record.pricing)
+            enrols = item.row is None or item.row["isDefaultForNewClients"] != record.default_for_new
+            if not view.is_shared_with_clients or view.client_pricing != price or enrols:
+                sharing.share(self._actor, ref, record.pricing, default_for_new=record.default_for_new)
         elif record.shared is False and view.is_shared_with_clients:
             sharing.unshare(self._actor, ref)
         if item.deed is Deed.CREATE and record.disabled and view.status != Status.INACTIVE:

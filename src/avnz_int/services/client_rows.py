@@ -15,7 +15,7 @@ from avnz_int.model.enums import Action, Environment, Mode, Status, TestResult
 from avnz_int.model.inputs import NewClient
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views import ClientView, OfferView, PlatformOfferView
-from avnz_int.services import access, field_order, integrations, refs, sealing
+from avnz_int.services import access, field_order, integrations, refs, sealing, showing
 from avnz_int.services.integrations import CLIENT_TABLE, Definition
 from avnz_int.services.prices import PriceBook, shown
 from avnz_int.services.work import Reading, Writing
@@ -183,10 +183,10 @@ def moved_default(previous: rows.Row | None) -> dict[str, Any]:
 
 def listed(row: rows.Row, known: set[str]) -> ClientView:
     """The view of a row whose credentials stay closed."""
-    return integrations.client_view(
+    return showing.client_view(
         row,
-        credentials=integrations.listed_credentials(row),
-        unreadable=integrations.looks_unreadable(row, known),
+        credentials=showing.listed_credentials(row),
+        unreadable=showing.looks_unreadable(row, known),
     )
 
 

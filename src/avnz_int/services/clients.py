@@ -17,7 +17,7 @@ from avnz_int.model.enums import Action, Environment, Mode, Role, Status
 from avnz_int.model.inputs import Changes, Filter, NewClient, Unset
 from avnz_int.model.views import ClientView, OfferView
 from avnz_int.providers.contract import CheckReport
-from avnz_int.services import access, activation, client_rows, integrations, prices, refs, sealing
+from avnz_int.services import access, activation, client_rows, integrations, prices, refs, sealing, showing
 from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import CLIENT_TABLE, Definition
 from avnz_int.services.probe import Prober
@@ -55,7 +55,7 @@ class ClientIntegrations:
                 return client_rows.listed(row, keys.readable_ids(work.connection))
             found = integrations.definition(work.connection, row["provider"])
             shown = self._saver.show(work, Snapshot(CLIENT_TABLE, row, found))
-            return integrations.client_view(row, credentials=shown, unreadable=shown is None)
+            return showing.client_view(row, credentials=shown, unreadable=shown is None)
 
     def find(self, actor: Actor, ref: str, *, client: str | None = None) -> ClientView:
         """One, as in a listing: its credentials stay closed."""
@@ -180,8 +180,8 @@ class ClientIntegrations:
                 work.record(self._saver.facts(found, report), action=Action.CLIENT_TEST)
             after = client_rows.reread(work, row["id"])
             accounts.follow_client(work.connection, after, work.organization["id"], actor, row["updatedAt"])
-        shown = None if new.credentials is None else integrations.shown_credentials(found, new.credentials)
-        return integrations.client_view(after, credentials=shown, unreadable=False)
+        shown = None if new.credentials is None else showing.shown_credentials(found, new.credentials)
+        return showing.client_view(after, credentials=shown, unreadable=False)
 
     def update(
         self,
@@ -271,8 +271,8 @@ class ClientIntegrations:
             if report is not None:
                 work.record(self._saver.facts(found, report), action=Action.CLIENT_TEST)
             accounts.follow_client(work.connection, after, work.organization["id"], actor, after["updatedAt"])
-            unreadable = integrations.looks_unreadable(after, keys.readable_ids(work.connection))
-        return integrations.client_view(after, credentials=plan.shown(), unreadable=unreadable)
+            unreadable = showing.looks_unreadable(after, keys.readable_ids(work.connection))
+        return showing.client_view(after, credentials=plan.shown(), unreadable=unreadable)
 
     def set_default(self, actor: Actor, ref: str, *, client: str | None = None) -> ClientView:
         """The integration, now the default of its category and environment; another one is it no more."""

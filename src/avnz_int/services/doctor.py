@@ -24,7 +24,7 @@ from avnz_int.model.doctor import CheckCount, Diagnosis, Examination, Finding, S
 from avnz_int.model.enums import Action, KeyStatus, Role
 from avnz_int.model.secret import Secret
 from avnz_int.services import access, doctor_integrations, lint
-from avnz_int.services.doctor_accounts import ACCOUNTS, PERIODS
+from avnz_int.services.doctor_accounts import ACCOUNTS, PERIODS, USAGE
 from avnz_int.services.doctor_check import TARGET, Check, Look, Repair, Seals, command, note
 from avnz_int.services.doctor_database import FILES, SCHEMA, STORAGE
 from avnz_int.services.doctor_keys import ACTIVE, COUNTERS, DATA_KEYS, KEYRING
@@ -35,7 +35,7 @@ from avnz_int.services.work import Work
 
 CHECKS = (
     *(FILES, KEYRING, DATA_KEYS, ACTIVE, SEALS, COUNTERS, ROTATION, PREVIOUS, FINGERPRINTS, AUDIT),
-    *(DEFINITIONS, *doctor_integrations.CHECKS, ACCOUNTS, PERIODS),
+    *(DEFINITIONS, *doctor_integrations.CHECKS, ACCOUNTS, PERIODS, USAGE),
     # Last: SQLite checks its file beside all the others.
     *(SCHEMA, STORAGE),
 )

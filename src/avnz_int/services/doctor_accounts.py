@@ -1,4 +1,4 @@
-"""The doctor on what follows integrations: merchant accounts, and activation periods."""
+"""The doctor on what follows integrations: merchant accounts, activation periods, the sums of usage."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from sqlalchemy import Connection
 from avnz_int import clock
 from avnz_int.db import clients, doctor, platform, prices, rows, tenants
 from avnz_int.model.doctor import Finding, Subject
-from avnz_int.services import merchants
+from avnz_int.services import merchants, usage_sums
 from avnz_int.services.doctor_check import (
     FIX,
     Check,
     Look,
     Repair,
     mend,
+    subject_of_client,
     subject_of_platform,
 )
 
@@ -114,5 +115,23 @@ def _in_step(repair: Repair) -> int:
     return repair.pages(PERIODS.name, begin) + repair.pages(PERIODS.name, end)
 
 
+def _usage(look: Look) -> Iterator[Finding]:
+    with look.read() as connection:
+        for row in usage_sums.stale_caches(connection):
+            subject = subject_of_client(row)
+            message = f"usageThisMonth of {subject.ref} is not what was recorded this month"
+            yield mend(USAGE.name, subject, message, FIX, fixable=True)
+
+
+def _refresh(repair: Repair) -> int:
+    def step(connection: Connection, after: str) -> list[str]:
+        found = [row for row in usage_sums.stale_caches(connection) if row["id"] > after][:_PAGE]
+        usage_sums.refresh_caches(connection, {(row["clientId"], row["id"]) for row in found})
+        return [row["id"] for row in found]
+
+    return repair.pages(USAGE.name, step)
+
+
+USAGE = Check("usage-this-month", _usage, _refresh)
 ACCOUNTS = Check("merchant-accounts", _accounts, _follow)
 PERIODS = Check("activation-periods", _periods, _in_step)

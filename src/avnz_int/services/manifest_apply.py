@@ -9,7 +9,7 @@ from avnz_int.model.enums import Mode
 from avnz_int.model.inputs import NewClient, NewPlatform, Unset
 from avnz_int.model.manifest import Deed, WantedMember, WantedPrice
 from avnz_int.model.routing import MemberChanges
-from avnz_int.services import testing
+from avnz_int.services import manifest_batch, testing
 from avnz_int.services.clients import ClientIntegrations
 from avnz_int.services.joined import Joined
 from avnz_int.services.manifest_steps import (
@@ -66,7 +66,6 @@ class Applier:
         """Take all of them; an order that serves what depends on another: offers, tenants, what uses them."""
         kept = [step for step in steps if step.action is not Deed.DELETE]
         platform = [step for step in kept if isinstance(step, PlatformStep)]
-        clients = [step for step in kept if isinstance(step, ClientStep)]
         for offer in platform:
             self._platform(offer)
         for tenant in kept:
@@ -75,14 +74,24 @@ class Applier:
         for offer in platform:
             # The clients whose own prices these are may be new.
             self._price(offer, [price for price in offer.prices if price.client is not None])
-        for used in clients:
-            self._client(used)
+        self._clients([step for step in kept if isinstance(step, ClientStep)])
         for pool in kept:
             if isinstance(pool, PoolStep):
                 self._pool(pool)
         for gone in steps:
             if gone.action is Deed.DELETE:
                 self._delete(gone)
+
+    def _clients(self, steps: Sequence[ClientStep]) -> None:
+        """What is there and what is the platform's one by one; what is new of the clients' own together."""
+        new = []
+        for step in steps:
+            if manifest_batch.fits(step):
+                new.append(step)
+            else:
+                self._client(step)
+        vault = self._joined.vault
+        manifest_batch.create(self._outer, vault, self._prober, self._actor, new, self._tested)
 
     # --- tenants -----------------------------------------------------------------------------
 
@@ -152,18 +161,15 @@ class Applier:
         service = ClientIntegrations(self._joined, prober, self._notify)
         ref = step.row["id"] if step.row is not None else ""
         if step.action is Deed.CREATE:
-            own = wanted.mode is Mode.OWN
             made = service.add(
                 self._actor,
                 NewClient(
                     wanted.client,
                     wanted.provider,
                     name=str(wanted.name),
-                    mode=wanted.mode,
-                    credentials=step.credentials,
+                    mode=Mode.PLATFORM,
                     description=None if isinstance(wanted.description, Unset) else wanted.description,
                     settings=None if isinstance(wanted.settings, Unset) else wanted.settings,
-                    environment=environment_of(step) if own else None,
                     is_default=wanted.is_default is True,
                     priority=0 if isinstance(wanted.priority, Unset) else wanted.priority,
                 ),

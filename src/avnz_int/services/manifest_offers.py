@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from avnz_int import clock
@@ -40,10 +41,11 @@ def compare(
         problems.add(share.spot, f"{found.name} cannot be shared with clients")
         return
     step.change("isSharedWithClients", bool(is_shared), True)
-    step.prices = _prices(state, step, share.prices, moment)
+    relevant = _relevant(share.prices, moment)
+    step.prices = _missing(state, step, relevant, moment)
     if not is_shared and not any(price.client is None for price in step.prices):
         # The same price again opens the offer.
-        step.prices.insert(0, next(price for price in share.prices if price.client is None))
+        step.prices.insert(0, next(price for price in relevant if price.client is None))
     if not isinstance(share.default_for_new, Unset):
         before = bool(row is not None and row["isDefaultForNewClients"])
         if before != share.default_for_new:
@@ -51,10 +53,8 @@ def compare(
             step.default_for_new = share.default_for_new
 
 
-def _prices(
-    state: State, step: PlatformStep, wanted: tuple[WantedPrice, ...], moment: datetime
-) -> list[WantedPrice]:
-    """The prices that do not stand yet, those for all before those of one client."""
+def _relevant(wanted: tuple[WantedPrice, ...], moment: datetime) -> list[WantedPrice]:
+    """The prices that are to be in force, one for each client and currency, and those to come."""
     due: dict[tuple[str | None, str], WantedPrice] = {}
     later: list[WantedPrice] = []
     for price in sorted(wanted, key=lambda one: (one.effective is not None, one.effective or moment)):
@@ -62,12 +62,21 @@ def _prices(
             due[price.client, price.pricing.currency] = price
         else:
             later.append(price)
+    return [*due.values(), *later]
+
+
+def _missing(
+    state: State, step: PlatformStep, wanted: list[WantedPrice], moment: datetime
+) -> list[WantedPrice]:
+    """The prices that do not stand yet, those for all before those of one client."""
     missing = []
-    for price in [*due.values(), *later]:
+    for price in wanted:
         standing = _standing(state, price, step.row, moment)
         if standing == price.pricing:
             continue
-        missing.append(price)
+        # What was in force in the meantime stays as it was: the price is set right from now on.
+        is_past = price.effective is not None and price.effective <= moment
+        missing.append(replace(price, effective=None) if standing and is_past else price)
         whose = price.client or "all"
         when = f" from {clock.rfc3339(price.effective)}" if price.effective else ""
         step.fields.append(

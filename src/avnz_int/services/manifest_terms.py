@@ -130,7 +130,7 @@ def _account(
 ) -> tuple[str | None, str | None]:
     first, slash, second = account.partition("/")
     if client is None:
-        if slash and first == "platform":
+        if first == "platform" and second and "/" not in second:
             return second, None
         if not slash and account:
             return account, None

@@ -15,7 +15,7 @@ from avnz_int.errors import (
     UnverifiedError,
 )
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, AuditOutcome, Environment
+from avnz_int.model.enums import Action, AuditOutcome, Environment, Outcome
 from avnz_int.model.inputs import Unset
 from avnz_int.model.manifest import Deed, Kind
 from avnz_int.model.secret import Credentials
@@ -27,6 +27,7 @@ from avnz_int.services.manifest_steps import ClientStep, IntegrationStep, Platfo
 from avnz_int.services.probe import Prober, refusal
 from avnz_int.services.sweep import report_of
 from avnz_int.services.testing import Opened
+from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work, Writing
 
 
@@ -54,9 +55,10 @@ class _Due:
 class Tester:
     """Tests the steps of a plan that send something new, or put in force what never passed a test."""
 
-    def __init__(self, work: Work, prober: Prober) -> None:
+    def __init__(self, work: Work, prober: Prober, notify: Notify) -> None:
         self._work = work
         self._prober = prober
+        self._notify = notify
 
     def run(
         self, actor: Actor, steps: Sequence[Step], *, timeout_s: float | None, concurrency: int
@@ -129,6 +131,8 @@ class Tester:
                 error = refusal(one.report, one.step.found, environment_of(one.step))
                 if error is not None:
                     failed.append((one, error))
+                elif one.report.outcome is Outcome.UNSUPPORTED:
+                    self._notify(f"{one.step.ref}: {one.report.message}; saved unverified")
         if not failed:
             return
         with self._work.writing(actor, Action.MANIFEST_APPLY) as work:

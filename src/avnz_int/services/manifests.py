@@ -18,7 +18,7 @@ from avnz_int.services.manifest_apply import Applier
 from avnz_int.services.manifest_fields import Problems
 from avnz_int.services.manifest_references import References
 from avnz_int.services.manifest_state import State
-from avnz_int.services.manifest_steps import Step
+from avnz_int.services.manifest_steps import IntegrationStep, Step
 from avnz_int.services.manifest_tests import Tester, require_switchable
 from avnz_int.services.probe import Prober
 from avnz_int.services.vault import Notify
@@ -142,7 +142,7 @@ class Manifests:
         if not plan.steps:
             return plan.view
         if test:
-            tester = Tester(self._work, self._prober)
+            tester = Tester(self._work, self._prober, self._notify)
             tested = tester.run(actor, plan.steps, timeout_s=timeout_s, concurrency=concurrency)
         else:
             require_switchable(plan.steps)
@@ -191,4 +191,6 @@ class Manifests:
 
 
 def _print(step: Step) -> tuple[object, ...]:
-    return step.ref, step.view, None if step.row is None else step.row["updatedAt"]
+    """What a step is known by: a definition that was seeded meanwhile may send credentials elsewhere."""
+    found = step.found if isinstance(step, IntegrationStep) else None
+    return step.ref, step.view, None if step.row is None else step.row["updatedAt"], found

@@ -20,7 +20,7 @@ from avnz_int.model.inputs import Changes, Filter, NewPlatform
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views import PlatformView
 from avnz_int.providers.contract import CheckReport
-from avnz_int.services import access, integrations, prices, refs, sealing
+from avnz_int.services import access, integrations, prices, refs, sealing, showing
 from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober
@@ -43,7 +43,7 @@ class PlatformIntegrations:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
             known = keys.readable_ids(work.connection)
             return [
-                integrations.listed_platform(row, known)
+                showing.listed_platform(row, known)
                 for row in prices.in_step(
                     work.connection, platform.listing(work.connection, limits or Filter())
                 )
@@ -55,18 +55,18 @@ class PlatformIntegrations:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
             (row,) = prices.in_step(work.connection, [refs.platform_integration(work.connection, ref)])
             if actor.role is not Role.ORG_ADMIN:
-                return integrations.listed_platform(row, keys.readable_ids(work.connection))
+                return showing.listed_platform(row, keys.readable_ids(work.connection))
             work.target = _target(row)
             found = integrations.definition(work.connection, row["provider"])
             shown = self._saver.show(work, Snapshot(PLATFORM_TABLE, row, found))
-            return integrations.platform_view(row, credentials=shown, unreadable=shown is None)
+            return showing.platform_view(row, credentials=shown, unreadable=shown is None)
 
     def find(self, actor: Actor, ref: str) -> PlatformView:
         """One, as in a listing: its credentials stay closed."""
         with self._work.reading(actor, Action.PLATFORM_READ) as work:
             access.require(actor, Action.PLATFORM_READ, *access.READERS)
             (row,) = prices.in_step(work.connection, [refs.platform_integration(work.connection, ref)])
-            return integrations.listed_platform(row, keys.readable_ids(work.connection))
+            return showing.listed_platform(row, keys.readable_ids(work.connection))
 
     def definition_of(self, actor: Actor, ref: str) -> Definition:
         """The definition in force of an integration that is about to be changed."""
@@ -155,8 +155,8 @@ class PlatformIntegrations:
             if report is not None:
                 work.record(self._saver.facts(found, report), action=Action.PLATFORM_TEST)
             accounts.follow_platform(work.connection, row, actor, moment)
-        shown = integrations.shown_credentials(found, new.credentials)
-        return integrations.platform_view(row, credentials=shown, unreadable=False)
+        shown = showing.shown_credentials(found, new.credentials)
+        return showing.platform_view(row, credentials=shown, unreadable=False)
 
     def update(
         self, actor: Actor, ref: str, wanted: Changes, *, test: bool = True, timeout_s: float | None = None
@@ -223,10 +223,10 @@ class PlatformIntegrations:
             if report is not None:
                 work.record(self._saver.facts(found, report), action=Action.PLATFORM_TEST)
             accounts.follow_platform(work.connection, after, actor, after["updatedAt"])
-            return integrations.platform_view(
+            return showing.platform_view(
                 after,
                 credentials=plan.shown(),
-                unreadable=integrations.looks_unreadable(after, keys.readable_ids(work.connection)),
+                unreadable=showing.looks_unreadable(after, keys.readable_ids(work.connection)),
             )
 
     def enable(self, actor: Actor, ref: str) -> PlatformView:
@@ -245,7 +245,7 @@ class PlatformIntegrations:
                         hint=f"avnz-int test platform/{row['provider']}",
                     )
                 row = self._switch(work, row, Status.ACTIVE, actor)
-            return integrations.listed_platform(row, keys.readable_ids(work.connection))
+            return showing.listed_platform(row, keys.readable_ids(work.connection))
 
     def disable(self, actor: Actor, ref: str) -> PlatformView:
         """The integration, inactive; nothing uses it until it is enabled."""
@@ -254,7 +254,7 @@ class PlatformIntegrations:
             row = _locked(work, refs.platform_integration(work.connection, ref))
             if row["status"] != Status.INACTIVE:
                 row = self._switch(work, row, Status.INACTIVE, actor)
-            return integrations.listed_platform(row, keys.readable_ids(work.connection))
+            return showing.listed_platform(row, keys.readable_ids(work.connection))
 
     def delete(self, actor: Actor, ref: str) -> PlatformView:
         """The integration that is gone now.
@@ -272,7 +272,7 @@ class PlatformIntegrations:
             accounts.close(work.connection, account, actor, clock.now())
             rows.remove(work.connection, platform.PLATFORM, row["id"])
             work.record({name: [row[name], None] for name in ("provider", "name", "environment", "status")})
-            return integrations.listed_platform(row, keys.readable_ids(work.connection))
+            return showing.listed_platform(row, keys.readable_ids(work.connection))
 
     def _switch(self, work: Writing, row: rows.Row, status: Status, actor: Actor) -> rows.Row:
         moment = integrations.next_moment(row["updatedAt"])

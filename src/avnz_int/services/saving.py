@@ -22,7 +22,7 @@ from avnz_int.model.enums import Action, AuditOutcome, Environment, Mode, Outcom
 from avnz_int.model.inputs import KEEP_PREVIOUS_S, Changes, Unset
 from avnz_int.model.secret import Credentials
 from avnz_int.providers.contract import CheckReport
-from avnz_int.services import integrations, refs, sealing
+from avnz_int.services import integrations, refs, sealing, showing
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober, refusal
 from avnz_int.services.vault import Notify
@@ -93,8 +93,8 @@ class Plan:
     def shown(self) -> dict[str, Any] | str | None:
         """What an update shows of the credentials: new ones masked, untouched ones as a listing does."""
         if self.credentials is None:
-            return integrations.listed_credentials(self.before.row)
-        return integrations.shown_credentials(self.before.found, self.credentials)
+            return showing.listed_credentials(self.before.row)
+        return showing.shown_credentials(self.before.found, self.credentials)
 
 
 class Saver:
@@ -267,7 +267,7 @@ class Saver:
             self._notify(exc.message)
             return None
         work.record({"purpose": "show"})
-        return integrations.shown_credentials(before.found, opened)
+        return showing.shown_credentials(before.found, opened)
 
     def write(
         self,

@@ -24,7 +24,7 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role, TenantKind
 from avnz_int.model.inputs import Filter
 from avnz_int.model.views import ClientView, TenantView, TreeNode
-from avnz_int.services import access, client_rows, enrolment, integrations, refs
+from avnz_int.services import access, client_rows, enrolment, integrations, refs, showing
 from avnz_int.services.prices import in_step
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work
@@ -205,7 +205,7 @@ def _tree(work: Reading, actor: Actor) -> TreeNode:
     of_platform = (
         [] if actor.client_id else in_step(work.connection, platform.listing(work.connection, Filter()))
     )
-    views = [integrations.listed_platform(row, known) for row in of_platform]
+    views = [showing.listed_platform(row, known) for row in of_platform]
     return TreeNode(_view(tenants.ORGANIZATION, organization, None), platform=views, children=nodes)
 
 

@@ -112,17 +112,38 @@ def refresh_caches(connection: Connection, touched: Collection[tuple[str, str]])
     """Bring `usageThisMonth` of integrations, given with their client's id, up to date."""
     month = Month.of(clock.now())
     owners = {client_id for client_id, _ in touched}
-    found = usage.summary(
-        connection, month.start, month.end, {}, client_id=next(iter(owners)) if len(owners) == 1 else None
-    )
-    split: dict[str, dict[str, dict[str, int]]] = defaultdict(dict)
-    for row in found:
-        part = split[row["clientIntegrationId"]].setdefault(row["currency"], {"transactions": 0, "volume": 0})
-        for name in part:
-            part[name] += row[name]
+    split = _split(connection, month, next(iter(owners)) if len(owners) == 1 else None)
     usage.put_caches(
         connection, {integration: _cache(month, split[integration]) for _, integration in sorted(touched)}
     )
+
+
+def stale_caches(connection: Connection) -> list[rows.Row]:
+    """The integrations whose `usageThisMonth` is not what was recorded this month, by id.
+
+    One that tells of an earlier month is not wrong: nothing was recorded since.
+    """
+    month = Month.of(clock.now())
+    split = _split(connection, month, None)
+    stored = {row["id"]: row for row in usage.caches(connection, set(split))}
+    return [
+        row
+        for _, row in sorted(stored.items())
+        if row["id"] in split or (row["usageThisMonth"] or {}).get("month") == str(month)
+        if row["usageThisMonth"] != _cache(month, split[row["id"]])
+    ]
+
+
+def _split(
+    connection: Connection, month: Month, client_id: str | None
+) -> defaultdict[str, dict[str, dict[str, int]]]:
+    """Integration id -> currency -> transactions and volume of the month."""
+    split: defaultdict[str, dict[str, dict[str, int]]] = defaultdict(dict)
+    for row in usage.summary(connection, month.start, month.end, {}, client_id=client_id):
+        part = split[row["clientIntegrationId"]].setdefault(row["currency"], {"transactions": 0, "volume": 0})
+        for name in part:
+            part[name] += row[name]
+    return split
 
 
 def _cache(month: Month, split: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
