@@ -49,7 +49,7 @@ def test_environment() -> None:
     named = set(re.findall(r"`((?:AVNZ_INT|AWS)_[A-Z_]+[A-Z])", table)) - {"AWS_PROFILE", "AWS_REGION"}
 
     assert {name for name in named if name not in text} == set()
-    assert [0, 1, 2, 3, 4, 5, 6, 7, 8, 130] == [code for code, _ in reference.exit_codes()]
+    assert [0, 1, 2, 3, 4, 5, 6, 7, 8, 126, 127, 130] == [code for code, _ in reference.exit_codes()]
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")

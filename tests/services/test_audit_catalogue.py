@@ -120,8 +120,7 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         lambda s: s.checks.test(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_READ: (
-        "credentials were opened: by `show`, a test, an export, or an update; `purpose` says which",
-        "credentials were opened: by `show`, `run`, a test, or an update that tests them: see `purpose`",
+        "credentials were opened: by `show`, `run`, a test, an export, or an update; `purpose` says which",
         lambda s: s.clients.show(ADMIN, "acme/Main"),
     ),
     Action.CREDENTIALS_FINGERPRINT: (
