@@ -56,9 +56,10 @@ def demo(
         bool, typer.Option("--gateway", help="Only run the loopback gateway, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Run the main job against a loopback gateway, in a temporary folder.
+    """Run the main job against a gateway on loopback.
 
-    Configures, tests and shares a Payflow account, then removes everything again; touches nothing of yours.
+    In a temporary folder it configures, tests and shares a Payflow account, then removes everything again;
+    nothing of yours is touched.
     """
     from tempfile import TemporaryDirectory  # and random with it: 2 ms of every --help
 

@@ -47,7 +47,7 @@ def doctor(
     ] = None,
     form: Output = Format.TABLE,
 ) -> None:
-    """Examine everything that is stored, and say how to mend what is wrong.
+    """Examine all that is stored, and say how to mend it.
 
     Exit 8 where a key, a stored credential or the audit trail fails its check, else 5 where something is to
     be mended; notes are exit 0. --fix never changes credentials, status or money.

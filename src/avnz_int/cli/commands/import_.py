@@ -62,10 +62,11 @@ def import_(
     timeout: Timeout = None,
     form: Output = Format.TABLE,
 ) -> None:
-    """Add tenants and integrations from JSON Lines, YAML or an encrypted bundle.
+    """Add tenants and integrations from records or a bundle.
 
-    Bad records are told by their line and kept out, the rest is taken. Exit 2 where one is bad, else 6 where
-    a provider rejected one, 7 where it could not be asked.
+    Records are JSON Lines or YAML, a bundle is what `export --with-credentials` wrote. Bad records are told
+    by their line and kept out, the rest is taken. Exit 2 where one is bad, else 6 where a provider rejected
+    one, 7 where it could not be asked.
     """
     state = state_of(ctx)
     if atomic and test and file == "-" and not (dry_run or validate_only):

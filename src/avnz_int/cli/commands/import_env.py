@@ -53,9 +53,10 @@ def import_env(
     yes: Yes = False,
     form: Output = Format.TABLE,
 ) -> None:
-    """Turn the variables of a .env file into integrations, each tested before it is saved.
+    """Turn a .env file into integrations, each tested first.
 
-    No value is printed. At the end stands what can be deleted from the file.
+    What a provider rejects is not saved. No value is printed. At the end stands what can be deleted from the
+    file.
     """
     from avnz_int.model.env_import import EnvImportView, EnvWanted
 

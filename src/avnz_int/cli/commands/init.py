@@ -32,10 +32,10 @@ def init(
     ] = None,
     form: Output = Format.TABLE,
 ) -> None:
-    """Create or migrate the database, the keyring and the organization; seed the definitions.
+    """Set up the database, the keyring and the organization.
 
-    On PostgreSQL it issues an org_admin token where there is no live one, and prints it this once. Run it as
-    often as you like: what is there already stays.
+    It migrates an older database and seeds the definitions. On PostgreSQL it issues an org_admin token where
+    there is no live one, and prints it this once. Run it as often as you like: what is there already stays.
     """
     state = state_of(ctx)
     operator = state.operator

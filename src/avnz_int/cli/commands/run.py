@@ -64,7 +64,7 @@ def run(
         bool, typer.Option("--pristine", help="Beside these only PATH, HOME and the like.")
     ] = False,
 ) -> None:
-    """Run a command with the credentials of integrations in its environment.
+    """Run a command with credentials in its environment.
 
     It replaces this process: its streams, signals and exit code are its own. --category and --provider take
     what `resolve` says; without either, or a REF, it gets the client's own integration in force of each

@@ -90,9 +90,10 @@ def share(
     yes: Yes = False,
     form: Output = Format.TABLE,
 ) -> None:
-    """Offer a platform integration to clients at a price, or end the offer.
+    """Offer a platform integration to clients, at a price.
 
-    A price replaces that of its currency from --effective on; several currencies may be offered at once.
+    Or, with --off, end the offer. A price replaces that of its currency from --effective on; several
+    currencies may be offered at once.
     """
     state = state_of(ctx)
     fees = {

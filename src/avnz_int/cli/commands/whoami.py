@@ -9,7 +9,10 @@ from avnz_int.cli.state import Format, Output, state_of
 
 
 def whoami(ctx: typer.Context, form: Output = Format.TABLE) -> None:
-    """Show the database, keyring, organization, actor and role that a command would use."""
+    """Show what a command would use, and as whom.
+
+    The database, its schema, the keyring, the organization, the actor and the role.
+    """
     state = state_of(ctx)
     output.emit(state, form, state.services.whoami())
 
