@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from avnz_int.cli.listing import Condition, Pick
 from avnz_int.errors import ConflictError, UsageError
 from support.cli import Command
-from support.commands import every_command
+from support.commands import every_command, own
 
 VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "B", "10", "é"])
 ROWS = st.lists(st.fixed_dictionaries({"a": VALUES, "b": VALUES}), max_size=12).map(
@@ -131,3 +131,23 @@ def test_everywhere() -> None:
             lacking.append(words)
 
     assert [] == lacking
+
+
+def test_no_rows(command: Command) -> None:
+    """CSV without rows has its header all the same: that of a listing with rows, or the wanted columns."""
+    for words in (("token", "list"), ("client", "list"), ("billing", "show"), ("merchant", "pool", "list")):
+        assert 1 == len(command(*words, "-o", "csv").stdout.splitlines())
+    assert "id,name\n" == command("client", "list", "-o", "csv", "--columns", "id,name").stdout
+    empty = command("client", "list", "-o", "csv").stdout
+    own(command)
+    assert empty == command("client", "list", "-o", "csv").stdout.splitlines(keepends=True)[0]
+
+
+def test_export_table(command: Command) -> None:
+    """Records of several kinds are one table: the fields of all, empty where a kind has none."""
+    own(command)
+    rows = list(csv.DictReader(io.StringIO(command("export", "-o", "csv").stdout)))
+
+    assert {"tenant", "client"} == {row["kind"] for row in rows}
+    assert {"acme"} == {row["client"] for row in rows if row["kind"] == "client"}
+    assert "" == rows[0]["provider"]

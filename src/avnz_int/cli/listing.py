@@ -70,7 +70,9 @@ def listing(*, paged: bool = True) -> Callable[[Callable[..., None]], Callable[.
     def decorated(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(ctx: typer.Context, **given: Any) -> None:
-            state_of(ctx).pick = Pick(
+            state = state_of(ctx)
+            state.listing = ctx.command_path.partition(" ")[2]
+            state.pick = Pick(
                 columns=_words(given.pop("columns")),
                 sort=_words(given.pop("sort")),
                 where=tuple(map(Condition.of, given.pop("where") or ())),

@@ -54,7 +54,13 @@ def emit(state: State, form: Format, view: Any, table: Callable[[Any], None] | N
 
 
 def emit_all(
-    state: State, form: Format, views: Sequence[Any], columns: Sequence[str], *, empty: str = "nothing there"
+    state: State,
+    form: Format,
+    views: Sequence[Any],
+    columns: Sequence[str],
+    *,
+    empty: str = "nothing there",
+    header: Sequence[str] = (),
 ) -> None:
     """Print a listing.
 
@@ -64,6 +70,7 @@ def emit_all(
         views: the rows.
         columns: JSON keys to show in the table.
         empty: told on standard error where a table would have no rows.
+        header: of CSV without rows, where its rows are not those of the JSON.
     """
     encoded: Iterable[Any] = (encode(view) for view in views)
     pick = state.pick
@@ -83,7 +90,8 @@ def emit_all(
         for chunk in _chunks(encoded):
             _write("".join(json_text(row) + "\n" for row in chunk))
     elif form is Format.CSV:
-        _print_csv(list(encoded))
+        rows = list(encoded)
+        _print_csv(rows, () if rows else _header(state, header, columns))
     elif views:
         _print_table(state, list(encoded), columns)
     else:
@@ -172,13 +180,22 @@ def _print_lines(rows: list[list[str]]) -> None:
         _write("  ".join(padded).rstrip() + "\n")
 
 
-def _print_csv(encoded: list[dict[str, Any]]) -> None:
+def _header(state: State, header: Sequence[str], columns: Sequence[str]) -> Sequence[str]:
+    """The columns of a listing without rows: those asked for, else all that its rows have."""
+    if state.pick is not None and state.pick.columns:
+        return state.pick.columns
+    if header:
+        return header
+    from avnz_int.cli import shapes  # noqa: PLC0415  # every view, which a listing with rows does not need
+
+    return shapes.columns(state.listing) or columns
+
+
+def _print_csv(encoded: list[dict[str, Any]], header: Sequence[str] = ()) -> None:
     import csv  # noqa: PLC0415
 
-    if not encoded:
-        return
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(encoded[0])
+    writer.writerow(encoded[0] if encoded else header)
     writer.writerows([_cell(value) for value in row.values()] for row in encoded)
 
 

@@ -5,6 +5,7 @@ A name is the command's words joined by `-`: `client-list`. A wheel holds a file
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,6 +97,12 @@ SHAPES: Mapping[str, Any] = {
 
 `error` is what stands on standard error where a command fails.
 """
+
+
+def columns(command: str) -> list[str]:
+    """The keys of the rows of a listing; none where the command is unknown or prints no rows of one kind."""
+    rows = typing.get_args(SHAPES.get(command))[:1]
+    return list(json_schema.keys(rows[0])) if rows else []
 
 
 def name_of(command: str) -> str:

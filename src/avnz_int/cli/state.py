@@ -52,6 +52,8 @@ class State:
         self.color = color
         self.pick: Pick | None = None
         """What of a listing was asked for, where the command is one (`cli.listing`)."""
+        self.listing = ""
+        """The words of such a command."""
         self._told: set[str] = set()
 
     @cached_property

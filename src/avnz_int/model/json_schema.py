@@ -38,6 +38,11 @@ def of(kind: Any, title: str) -> dict[str, Any]:
     return schema | ({"$defs": dict(sorted(parts.items()))} if parts else {})
 
 
+def keys(view: type) -> tuple[str, ...]:
+    """The JSON keys of a class of views."""
+    return tuple(f.metadata.get("json", camel(f.name)) for f in dataclasses.fields(view))
+
+
 def _of(kind: Any, parts: dict[str, Any]) -> dict[str, Any]:
     if isinstance(kind, Mapping):
         return _object({name: _of(one, parts) for name, one in kind.items()})
@@ -61,9 +66,8 @@ def _view(view: type, parts: dict[str, Any]) -> dict[str, Any]:
     if view.__name__ not in parts:
         parts[view.__name__] = {}  # a tree's nodes hold nodes
         hints = typing.get_type_hints(view)
-        properties = {
-            f.metadata.get("json", camel(f.name)): _of(hints[f.name], parts) for f in dataclasses.fields(view)
-        }
+        fields = zip(keys(view), dataclasses.fields(view), strict=True)
+        properties = {key: _of(hints[f.name], parts) for key, f in fields}
         told = (inspect.getdoc(view) or "").partition("\n")[0]
         parts[view.__name__] = {"description": told, **_object(properties)}
     return {"$ref": f"#/$defs/{view.__name__}"}

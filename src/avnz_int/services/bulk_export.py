@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -253,6 +253,18 @@ class Bundle(_Counted):
             return {**record, "credentials": None, "unreadable": True}, None
         work.record({"purpose": "export"}, target=target)
         return record, credentials
+
+
+def columns(kinds: Collection[Kind]) -> list[str]:
+    """The fields of records of these kinds (none: of all) in one order: what a table of them has."""
+    none = [None]
+    records = {
+        Kind.TENANT: _tenant(dict.fromkeys(("level", "slug", "name", "parent"))),
+        Kind.PLATFORM: _platform(none * len(bulk.PLATFORM_COLUMNS)),
+        Kind.CLIENT: _client(none * (1 + len(bulk.CLIENT_COLUMNS))),
+    }
+    wanted = [record for kind, record in records.items() if not kinds or kind in kinds]
+    return list(dict.fromkeys(name for record in wanted for name in record))
 
 
 def _tenant(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import ClientOption, Format, Output, not_empty, state_of
 from avnz_int.errors import UsageError
 
@@ -47,12 +48,13 @@ def close(
         output.emit_all(state, form, view.statements, _COLUMNS, empty=f"{view.month}: no statements")
 
     if form is Format.CSV:
-        output.emit_all(state, form, _flat(view.statements), ())
+        output.emit_all(state, form, _flat(view.statements), (), header=_LINES)
     else:
         output.emit(state, form, view, table)
 
 
 @app.command()
+@listing()
 def show(
     ctx: typer.Context,
     client: ClientOption = None,
@@ -85,7 +87,7 @@ def show(
 
         typer.echo("\n\n".join(printed.text_of(view) for view in views))
     elif form is Format.CSV:
-        output.emit_all(state, form, _flat(views), ())
+        output.emit_all(state, form, _flat(views), (), header=_LINES)
     elif statement is not None:
         output.emit(state, form, views[0])
     else:
@@ -93,6 +95,7 @@ def show(
 
 
 @app.command()
+@listing()
 def payouts(
     ctx: typer.Context,
     client: ClientOption = None,

@@ -124,9 +124,7 @@ def _writer(records_as: Form, form: Format, kinds: list[Kind]) -> Write:
             raise UsageError("--format yaml and -o exclude each other where the records are printed")
         return _write_yaml
     if form is Format.CSV:
-        if len(set(kinds)) != 1:
-            raise UsageError("-o csv has the columns of one kind: name it with --kind")
-        return _write_csv
+        return lambda out, records: _write_csv(out, records, kinds)
     return _write_array if form is Format.JSON else _write_jsonl
 
 
@@ -162,16 +160,19 @@ def _write_yaml(out: IO[str], records: Iterable[dict[str, Any]]) -> None:
         out.write(yaml.dump(record, Dumper=dumper, allow_unicode=True, sort_keys=False, explicit_start=True))
 
 
-def _write_csv(out: IO[str], records: Iterable[dict[str, Any]]) -> None:
+def _write_csv(out: IO[str], records: Iterable[dict[str, Any]], kinds: list[Kind]) -> None:
     import csv
 
-    writer = csv.writer(out, lineterminator="\n")
-    for number, record in enumerate(records):
-        if number == 0:
-            writer.writerow(record)
+    from avnz_int.services import bulk_export
+
+    writer = csv.DictWriter(out, bulk_export.columns(kinds), restval="", lineterminator="\n")
+    writer.writeheader()
+    for record in records:
         writer.writerow(
-            "" if part is None else part if isinstance(part, str) else json_text(part)
-            for part in record.values()
+            {
+                name: "" if part is None else part if isinstance(part, str) else json_text(part)
+                for name, part in record.items()
+            }
         )
 
 

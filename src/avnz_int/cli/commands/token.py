@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import ClientOption, Format, Output, Yes, not_empty, state_of
 from avnz_int.errors import UsageError
 from avnz_int.model.enums import Role
@@ -84,6 +85,7 @@ def create(
 
 
 @app.command("list")
+@listing()
 def list_(ctx: typer.Context, form: Output = Format.TABLE) -> None:
     """List all tokens, also those that expired or were revoked; never their text."""
     state = state_of(ctx)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from avnz_int.cli import complete, output
+from avnz_int.cli.listing import listing
 from avnz_int.cli.state import ClientOption, Format, MonthOption, Output, not_empty, state_of
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
 from avnz_int.model.usage import RecordReport, UsageFormat
@@ -85,6 +86,7 @@ def _not_all(report: RecordReport) -> InvalidInputError:
 
 
 @app.command()
+@listing()
 def show(
     ctx: typer.Context,
     client: ClientOption = None,
