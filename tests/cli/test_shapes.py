@@ -189,6 +189,7 @@ def test_schemas(command: Command) -> None:
     variants |= {"share-simulate": "share", "test-several": "test", "rotate-key-status": "rotate-key"}
     variants |= {"resolve-all": "resolve", "billing-estimate": "billing-show"}
     variants |= {"merchant-route-simulate": "merchant-route", "export-file": "export"}
+    variants |= {"doctor-lint": "doctor", "import-env-problems": "import-env"}
     made = schemas()
     wrong = {}
     for name, value in scene(command).items():
