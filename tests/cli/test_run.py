@@ -96,7 +96,7 @@ def test_environment(on_both: Command) -> None:
     own(on_both)
     code = "import json, os, sys; print(json.dumps([dict(os.environ), sys.stdin.read()])); sys.exit(41)"
     words = (*RUN, sys.executable, "-c", code)
-    done = on_both.process(*words, exit_code=41, stdin="given", env={"AVNZ_INT_TOKEN": None, "KEPT": "yes"})
+    done = on_both.process(*words, exit_code=41, stdin="given", env={"KEPT": "yes"})
     found, stdin = json.loads(done.stdout)
     assert ("given", "yes", PASSWORD) == (stdin, found["KEPT"], found["PAYFLOW_PASSWORD"])
     assert [] == [name for name in found if name.startswith("AVNZ_INT_")]
