@@ -156,7 +156,7 @@ class Settings:
                 for name, value in env.items()
                 if name.startswith(prefix) and value
             },
-            token=env.get("AVNZ_INT_TOKEN") or None,
+            token=env.get("AVNZ_INT_TOKEN"),
             client=env.get("AVNZ_INT_CLIENT") or None,
             no_input=no_input or truthy(env.get("CI")) or truthy(env.get("AVNZ_INT_NO_INPUT")),
             allow_hosts=_checked_hosts(env.get("AVNZ_INT_ALLOW_HOSTS") or ""),

@@ -141,13 +141,14 @@ TAKES_CLIENT = {
     if not hasattr(found, "commands") and any("--client" in parameter.opts for parameter in found.params)
 }
 ABOUT_CLIENTS = sorted(
-    TAKES_CLIENT | {name for name in leaves() if any("acme" in word for word in words_of(name))}
+    (TAKES_CLIENT | {name for name in leaves() if any("acme" in word for word in words_of(name))}) - {"run"}
 )
+"""`run` would put another program in this process's place: `services/test_running.py` asks it the same."""
 
 
 def lines(name: str, other: str, ref: str) -> list[tuple[str, ...]]:
     """Command lines of a command about a client of this slug, or about its thing with this id."""
-    words = words_of(name)
+    words = tuple(word for word in words_of(name) if word != "--all")
     found = [tuple(word.replace("acme", other) for word in words)] if any("acme" in w for w in words) else []
     if any(word.startswith("acme/") for word in words):
         found += [

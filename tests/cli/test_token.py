@@ -18,7 +18,7 @@ from support.commands import leaves, own, words_of
 from support.services import dump, execute, token_of
 
 SLOW = {"demo"}
-NO_DATABASE = {"definitions validate"}
+NO_DATABASE = {"definitions schema", "definitions validate"}
 
 
 def create(command: Command, role: str, *more: str, name: str = "one") -> dict[str, Any]:
