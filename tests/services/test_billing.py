@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from avnz_int.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
@@ -88,6 +90,32 @@ def test_price_change(scene: Services, hand: Hand) -> None:
     assert {("0.5", 10, 5000), ("1", 0, 9300)} == {
         (one["percentageFee"], one["flatFee"], one["monthlyMinimum"]) for one in settings["versions"]
     }
+
+
+def test_price_of_usage_ahead(scene: Services, hand: Hand) -> None:
+    """Usage that came minutes ahead of its time keeps its price, which is neither replaced nor overtaken."""
+    ahead = Pricing.of("1", 20, 0, "USD")
+    start = datetime(2028, 1, 20, 0, 2, tzinfo=UTC)
+    scene.sharing.share(ADMIN, PAYFLOW, ahead, effective=start)
+    record(
+        scene, line("T-1", occurredAt="2028-01-20T00:01:30Z"), line("T-2", occurredAt="2028-01-20T00:03:00Z")
+    )
+    before = written(scene.settings.database_url)["PriceVersion"]
+    other = Pricing.of("2", 30, 0, "USD")
+    for client, when in (
+        (None, start),
+        (None, None),
+        ("acme", None),
+        (None, start + timedelta(seconds=60)),
+    ):
+        with pytest.raises(ConflictError, match="was recorded at the price"):
+            scene.sharing.share(ADMIN, PAYFLOW, other, client=client, effective=when)
+    assert before == written(scene.settings.database_url)["PriceVersion"]
+    scene.sharing.share(ADMIN, PAYFLOW, other, client="globex")
+    scene.sharing.share(ADMIN, PAYFLOW, other, effective=start + timedelta(seconds=61))
+    hand.set(2028, 2, 1)
+    assert [50 + 10 + 100 + 20] == [view.fees for view in scene.usage.listing(ADMIN, month="2028-01")]
+    assert scene.billing.close(ADMIN, "2028-01").statements
 
 
 def test_settings_stay(scene: Services, hand: Hand) -> None:
