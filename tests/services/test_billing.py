@@ -264,11 +264,25 @@ def test_order_of_months(scene: Services, hand: Hand) -> None:
 
 
 def test_nothing_to_bill(services: Services, hand: Hand) -> None:
-    """Without anything to bill a month is closed without statements; own-mode usage is never billed."""
+    """Own-mode usage is never billed, and a month without anything to bill is not closed as the first."""
     hand.set(2028, 3, 1)
     own(services, default=True)
     record(services, line("a"))
-    assert [] == services.billing.close(ADMIN, "2028-02").statements
+    before = written(services.settings.database_url)
+    for month in ("2018-10", "2028-01", "2028-02"):
+        with pytest.raises(ConflictError, match="nothing to bill"):
+            services.billing.close(ADMIN, month)
+    assert before == written(services.settings.database_url)
+
+
+def test_first_month(scene: Services, hand: Hand) -> None:
+    """The first month that is closed is the first with anything to bill; later ones may be without."""
+    scene.clients.delete(ADMIN, "acme/Ours")
+    hand.set(2028, 4, 1)
+    for month in ("2017-12", "2027-12"):
+        with pytest.raises(ConflictError, match="nothing to bill before 2028-01"):
+            scene.billing.close(ADMIN, month)
+    assert [1, 0, 0] == [len(close(scene, hand, f"2028-0{month}")) for month in (1, 2, 3)]
 
 
 def test_estimate(scene: Services, hand: Hand) -> None:
