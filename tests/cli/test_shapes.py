@@ -15,7 +15,7 @@ from avnz_int.cli.shapes import SHAPES, schemas
 from avnz_int.cli.shapes import schema as shape_schema
 from support.cli import Command
 from support.commands import LOGIN, MANIFEST, PRICE, leaves, own, platform, takes_output, using
-from support.metering import as_file, line
+from support.metering import active_once, as_file, line
 from support.services import PASSWORD
 
 GOLDEN = Path(__file__).parent / "golden" / "shapes"
@@ -87,6 +87,7 @@ def scene(command: Command) -> dict[str, Any]:
     found["usage-show"] = told(command, "usage", "show")
     found["client-usage"] = told(command, "client", "usage", "acme/Ours")
     found["billing-estimate"] = told(command, "billing", "show", "--estimate")
+    active_once(command.url)
     found["billing-close"] = told(command, "billing", "close", "--month", "2020-01")
     found["billing-show"] = told(command, "billing", "show")
     found["billing-payouts"] = told(command, "billing", "payouts", "--from", now[:10], "--to", now[:10])

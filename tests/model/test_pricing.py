@@ -66,6 +66,12 @@ def test_specification_keys() -> None:
         ("a half", 0, 0, "USD"),
         ("", 0, 0, "USD"),
         ("1,5", 0, 0, "USD"),
+        ("1_0", 0, 0, "USD"),
+        ("1e-2", 0, 0, "USD"),
+        ("\u0661", 0, 0, "USD"),
+        (" 1", 0, 0, "USD"),
+        ("1\n", 0, 0, "USD"),
+        (".5", 0, 0, "USD"),
         ("1", -1, 0, "USD"),
         ("1", 0, -1, "USD"),
         ("1", 10**12 + 1, 0, "USD"),
@@ -84,7 +90,7 @@ def test_refused(percent: str, flat: int, minimum: int, code: str) -> None:
 
 def test_no_negative_zero() -> None:
     """Minus nothing is nothing."""
-    assert "0% + $0.00/txn" == Pricing.of("-0", 0, 0, "USD").shown()
+    assert "0% + $0.00/txn" == Pricing(Decimal("-0"), 0, 0).shown()
 
 
 @given(st.integers(-(10**40), 10**40), CODES)

@@ -32,6 +32,7 @@ from avnz_int.model.usage import UsageFormat
 from avnz_int.services.bulk_export import recipient_lock
 from avnz_int.services.manifests import Plan, Source
 from avnz_int.wiring import Services
+from support.metering import active_once
 from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform, replaced
 from support.services import payflow_credentials
@@ -250,6 +251,7 @@ def scene(services: Services) -> Services:
         own(services, client=client)
         replaced(services, f"{client}/Main", test=True)
     services.tokens.create(ADMIN, NewToken(Role.AUDITOR, "other"))
+    active_once(services.settings.database_url)
     return services
 
 

@@ -19,6 +19,7 @@ from avnz_int.model.tokens import NewToken
 from avnz_int.model.usage import UsageFormat
 from avnz_int.services.manifests import Source
 from avnz_int.wiring import Services
+from support.metering import active_once
 from support.scenes import (
     ADMIN,
     PAYFLOW,
@@ -42,6 +43,11 @@ REFUSED = "reading it was refused"
 
 def _stranger(services: Services) -> Actor:
     return admin_of(services, "acme")
+
+
+def _close(services: Services) -> object:
+    active_once(services.settings.database_url)
+    return services.billing.close(ADMIN, "2020-01")
 
 
 def _pool(services: Services) -> object:
@@ -193,7 +199,7 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         lambda s: s.usage.record(ADMIN, io.BytesIO(b"{}"), UsageFormat.JSONL),
     ),
     Action.USAGE_READ: (REFUSED, lambda s: s.usage.listing(SERVICE)),
-    Action.BILLING_CLOSE: ("a month was closed", lambda s: s.billing.close(ADMIN, "2020-01")),
+    Action.BILLING_CLOSE: ("a month was closed", _close),
     Action.BILLING_READ: (REFUSED, lambda s: s.billing.listing(SERVICE)),
     Action.BULK_EXPORT: (
         "records were exported: how many of each kind, and whether masked, for a passphrase or for whose key",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from avnz_int.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
@@ -88,6 +90,32 @@ def test_price_change(scene: Services, hand: Hand) -> None:
     assert {("0.5", 10, 5000), ("1", 0, 9300)} == {
         (one["percentageFee"], one["flatFee"], one["monthlyMinimum"]) for one in settings["versions"]
     }
+
+
+def test_price_of_usage_ahead(scene: Services, hand: Hand) -> None:
+    """Usage that came minutes ahead of its time keeps its price, which is neither replaced nor overtaken."""
+    ahead = Pricing.of("1", 20, 0, "USD")
+    start = datetime(2028, 1, 20, 0, 2, tzinfo=UTC)
+    scene.sharing.share(ADMIN, PAYFLOW, ahead, effective=start)
+    record(
+        scene, line("T-1", occurredAt="2028-01-20T00:01:30Z"), line("T-2", occurredAt="2028-01-20T00:03:00Z")
+    )
+    before = written(scene.settings.database_url)["PriceVersion"]
+    other = Pricing.of("2", 30, 0, "USD")
+    for client, when in (
+        (None, start),
+        (None, None),
+        ("acme", None),
+        (None, start + timedelta(seconds=60)),
+    ):
+        with pytest.raises(ConflictError, match="was recorded at the price"):
+            scene.sharing.share(ADMIN, PAYFLOW, other, client=client, effective=when)
+    assert before == written(scene.settings.database_url)["PriceVersion"]
+    scene.sharing.share(ADMIN, PAYFLOW, other, client="globex")
+    scene.sharing.share(ADMIN, PAYFLOW, other, effective=start + timedelta(seconds=61))
+    hand.set(2028, 2, 1)
+    assert [50 + 10 + 100 + 20] == [view.fees for view in scene.usage.listing(ADMIN, month="2028-01")]
+    assert scene.billing.close(ADMIN, "2028-01").statements
 
 
 def test_settings_stay(scene: Services, hand: Hand) -> None:
@@ -236,11 +264,25 @@ def test_order_of_months(scene: Services, hand: Hand) -> None:
 
 
 def test_nothing_to_bill(services: Services, hand: Hand) -> None:
-    """Without anything to bill a month is closed without statements; own-mode usage is never billed."""
+    """Own-mode usage is never billed, and a month without anything to bill is not closed as the first."""
     hand.set(2028, 3, 1)
     own(services, default=True)
     record(services, line("a"))
-    assert [] == services.billing.close(ADMIN, "2028-02").statements
+    before = written(services.settings.database_url)
+    for month in ("2018-10", "2028-01", "2028-02"):
+        with pytest.raises(ConflictError, match="nothing to bill"):
+            services.billing.close(ADMIN, month)
+    assert before == written(services.settings.database_url)
+
+
+def test_first_month(scene: Services, hand: Hand) -> None:
+    """The first month that is closed is the first with anything to bill; later ones may be without."""
+    scene.clients.delete(ADMIN, "acme/Ours")
+    hand.set(2028, 4, 1)
+    for month in ("2017-12", "2027-12"):
+        with pytest.raises(ConflictError, match="nothing to bill before 2028-01"):
+            scene.billing.close(ADMIN, month)
+    assert [1, 0, 0] == [len(close(scene, hand, f"2028-0{month}")) for month in (1, 2, 3)]
 
 
 def test_estimate(scene: Services, hand: Hand) -> None:

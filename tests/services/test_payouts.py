@@ -111,6 +111,35 @@ def test_kept_apart(scene: Services) -> None:
         scene.payouts.listing(SERVICE)
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_the_charge(scene: Services, *, backwards: bool) -> None:
+    """A refund or void is of its charge's integration, though it names only the client, in whatever order."""
+    own(scene, "Own", default=True)
+    lines = [
+        *(line(one, 1_000, "2028-01-25", integration="Ours") for one in ("a", "b", "c")),
+        *(line(one, 50_000, "2028-01-25", integration="Own") for one in ("o", "p")),
+        *(refund("a", 600, "2028-01-26"), void("b", "2028-01-26")),
+        refund("c", 1_001, "2028-01-26", integration="Own"),
+        *(refund("o", 60_000, "2028-01-26", integration="Ours"), void("p", "2028-01-26", integration="Ours")),
+        line("d", 9, "2028-01-25", integration="Own", status="declined"),
+        *(refund("d", 9, "2028-01-26", integration="Ours"), void("never", "2028-01-26")),
+        refund("neither", 70, "2028-01-26", integration="Ours"),
+    ]
+    for one in lines[::-1] if backwards else lines:
+        assert 1 == record(scene, one).recorded
+    (view,) = scene.payouts.listing(ADMIN)
+    assert (3, 3_000, 600 + 1_001 + 70, 1_000) == (
+        view.transactions,
+        view.charges,
+        view.refunds,
+        view.voids,
+    )
+    assert (1, 1) == (view.unmatched, view.over_refunded)
+    # The bill has the same transactions: two are not voided.
+    (billed,) = (one for one in scene.usage.listing(ADMIN, month="2028-01") if one.fees is not None)
+    assert (billed.fees, billed.transactions) == (view.fees, 2)
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from avnz_int import clock
 from avnz_int.errors import (
     AvnzError,
     ConflictError,
@@ -14,7 +15,11 @@ from avnz_int.errors import (
     NotFoundError,
 )
 from avnz_int.model.enums import Action
+from avnz_int.model.inputs import NewClient
+from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
+from support.metering import line, record
+from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, SERVICE, admin_of, events, own, platform, using, written
 
 
@@ -135,6 +140,20 @@ def test_remove_with_dependents(services: Services, prepared_url: str) -> None:
     with pytest.raises(ConflictError) as conflict:
         services.tenants.remove(ADMIN, "acme")
     assert "closed merchant accounts" in conflict.value.message
+
+
+def test_remove_with_usage(services: Services, prepared_url: str) -> None:
+    """A client whose usage is on record stays, also where no merchant account and no period says so."""
+    given = sample("twilio")
+    new = NewClient("globex", "twilio", credentials=Secret(given.credentials), settings=given.settings)
+    view = services.clients.add(ADMIN, new, test=False)
+    now = clock.rfc3339(clock.now())
+    assert 1 == record(services, line("T-1", client="globex", integration=view.id, occurredAt=now)).recorded
+    services.clients.delete(ADMIN, view.id)
+    before = written(prepared_url)
+    with pytest.raises(ConflictError, match="usage on record"):
+        services.tenants.remove(ADMIN, "globex")
+    assert before == written(prepared_url)
 
 
 def test_remove_the_organization(services: Services) -> None:

@@ -314,31 +314,6 @@ def test_cache(scene: Services, hand: Hand) -> None:
     )
 
 
-def test_deleted_integration(scene: Services) -> None:
-    """Usage outlives its integration, and more of it can be recorded, by the closed account too."""
-    ours = scene.clients.find(ADMIN, "acme/Ours").id
-    closed = account(scene, ours).id
-    record(scene, line("T-1"))
-    scene.clients.delete(ADMIN, "acme/Ours")
-    assert (1, 1, 0, 0) == counts(
-        record(scene, line("T-1", merchantAccount=closed), line("T-2", integration=ours))
-    )
-    (view,) = scene.usage.listing(ADMIN)
-    assert (None, 2, 120) == (view.name, view.transactions, view.fees)
-    using(scene, "Next")
-    assert 1 == record(scene, line("T-3", merchantAccount=closed, client=None)).recorded
-    assert {ours} == {row["integration"] for row in stored(scene)}
-
-
-def test_deleted_before_any_usage(scene: Services) -> None:
-    """The account of a deleted integration without records is known by the client's one ended period."""
-    ours = scene.clients.find(ADMIN, "acme/Ours").id
-    closed = account(scene, ours).id
-    scene.clients.delete(ADMIN, "acme/Ours")
-    assert 1 == record(scene, line("T-1", merchantAccount=closed)).recorded
-    assert [ours] == [row["integration"] for row in stored(scene)]
-
-
 def test_roles(scene: Services) -> None:
     """A service records, for its own client only if it has one; readers read; nobody learns of others."""
     acme = scene.tenants.show(ADMIN, "acme").id

@@ -15,6 +15,7 @@ from avnz_int.model.statements import StatementView
 from avnz_int.model.usage import RecordReport, UsageFormat
 from avnz_int.wiring import Services
 from support.scenes import ADMIN, platform, using
+from support.services import execute
 
 START = datetime(2028, 1, 1, tzinfo=UTC)
 """When the platform's integration is shared in `metered`; 2028 is a leap year."""
@@ -97,3 +98,16 @@ def amounts(view: StatementView) -> list[tuple[str, str, int]]:
     """Kind, month and amount of each line; they add up to the statement's total."""
     assert view.total == sum(one.amount for one in view.lines)
     return [(one.kind, one.month, one.amount) for one in view.lines]
+
+
+def active_once(url: str) -> None:
+    """Make January 2020 the first month that can be closed: a client was active then, at no price."""
+    execute(
+        url,
+        'INSERT INTO "ActivationPeriod" ("id", "clientId", "clientIntegrationId", "platformIntegrationId", '
+        '"startedAt", "endedAt") SELECT :id, "id", :id, :id, :start, :end FROM "Client" WHERE "slug" = :slug',
+        slug="acme",
+        id=clock.new_id(),
+        start="2020-01-06T00:00:00.000Z",
+        end="2020-01-07T00:00:00.000Z",
+    )

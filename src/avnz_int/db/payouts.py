@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, String, and_, cast, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
 from avnz_int.db import rows, usage
 from avnz_int.db.rows import Row
@@ -30,11 +41,11 @@ def voided(
 ) -> list[Row]:
     """As `charges`, of the charges that were voided in this time, on the day of the void.
 
-    Of several voids of a charge the first one counts.
+    Of several voids of a charge the first one counts, whatever integration was named with it.
     """
     void = (
         select(USAGE.c.clientId, USAGE.c.refundOf, func.min(USAGE.c.occurredAt).label("occurredAt"))
-        .where(_approved(USAGE, UsageType.VOID))
+        .where(_approved(USAGE, UsageType.VOID, anywhere=True))
         .group_by(USAGE.c.clientId, USAGE.c.refundOf)
     )
     if client_id is not None:
@@ -71,11 +82,13 @@ def refunds(connection: Connection, start: datetime, end: datetime, client_id: s
     """Approved refunds and voids by `day`, client, currency and `type`: `count` and `volume`.
 
     `unmatched` tells that their charge is not recorded, `over` that all refunds of it are more than it was.
+    They are of the integration of their charge, whatever was named with them, as bills have it; what has no
+    charge is of its own.
     """
     c, charge = USAGE.c, USAGE.alias("charge")
     given = (
         select(c.clientId, c.refundOf, func.sum(c.amount).label("amount"))
-        .where(_approved(USAGE, UsageType.REFUND))
+        .where(_approved(USAGE, UsageType.REFUND, anywhere=True))
         .group_by(c.clientId, c.refundOf)
         .subquery("given")
     )
@@ -84,7 +97,7 @@ def refunds(connection: Connection, start: datetime, end: datetime, client_id: s
         and_(
             charge.c.clientId == c.clientId,
             charge.c.transactionId == c.refundOf,
-            _approved(charge, UsageType.CHARGE),
+            charge.c.type == UsageType.CHARGE.value,
         ),
     ).outerjoin(
         given,
@@ -99,19 +112,26 @@ def refunds(connection: Connection, start: datetime, end: datetime, client_id: s
         c.clientId,
         c.currency,
         c.type,
-        charge.c.clientId.is_(None).label("unmatched"),
-        func.coalesce(given.c.amount > charge.c.amount, literal_column("false")).label("over"),
+        func.coalesce(charge.c.status != UsageStatus.APPROVED.value, literal_column("true")).label(
+            "unmatched"
+        ),
+        func.coalesce(
+            and_(charge.c.status == UsageStatus.APPROVED.value, given.c.amount > charge.c.amount),
+            literal_column("false"),
+        ).label("over"),
     )
-    back = _approved(USAGE, UsageType.REFUND) | _approved(USAGE, UsageType.VOID)
+    place = case((charge.c.clientId.is_(None), c.platformIntegrationId), else_=charge.c.platformIntegrationId)
+    back = and_(
+        _approved(USAGE, UsageType.REFUND, anywhere=True) | _approved(USAGE, UsageType.VOID, anywhere=True),
+        place.is_not(None),
+    )
     return _counted(connection, joined, which, back, (start, end), client_id)
 
 
-def _approved(table: Any, kind: UsageType) -> ColumnElement[bool]:
-    return and_(
-        table.c.type == kind.value,
-        table.c.status == UsageStatus.APPROVED.value,
-        table.c.platformIntegrationId.is_not(None),
-    )
+def _approved(table: Any, kind: UsageType, *, anywhere: bool = False) -> ColumnElement[bool]:
+    """Of this type, approved and in platform mode; `anywhere`: in own mode, too."""
+    found = and_(table.c.type == kind.value, table.c.status == UsageStatus.APPROVED.value)
+    return found if anywhere else and_(found, table.c.platformIntegrationId.is_not(None))
 
 
 def _counted(

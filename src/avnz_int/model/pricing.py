@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Self
 
 from avnz_int.errors import InvalidInputError
@@ -12,6 +13,7 @@ from avnz_int.model import currency
 
 _MAX_MINOR = 10**12
 _PERCENT_DIGITS = 4
+_TYPED = re.compile(r"[0-9]+(\.[0-9]+)?")
 _WHOLE = 1_000_000
 """All of an amount, as `Pricing.rate` counts."""
 
@@ -48,13 +50,10 @@ def percentage_of_text(text: str, option: str = "--percentage-fee") -> Decimal:
     Raises:
         InvalidInputError: no number, out of range, or too fine.
     """
-    try:
-        percent = Decimal(text)
-    except InvalidOperation:
-        raise InvalidInputError(
-            f"{option} {text!r} is not a number", hint="0.5 means half a per cent"
-        ) from None
-    return checked_percentage(percent, option)
+    # Decimal reads more than people mean to write: 1_0, 1e-2, the digits of every script.
+    if not _TYPED.fullmatch(text):
+        raise InvalidInputError(f"{option} {text!r} is not a number", hint="0.5 means half a per cent")
+    return checked_percentage(Decimal(text), option)
 
 
 def rate_of(percentage: Decimal) -> int:

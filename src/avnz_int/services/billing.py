@@ -35,7 +35,8 @@ class Billing:
         """The statements of a month, made now, or as they were made when it was closed.
 
         Raises:
-            ConflictError: the month is not over, or an earlier one has to be closed first.
+            ConflictError: the month is not over, an earlier one has to be closed first, or there is nothing
+                to bill yet.
         """
         when = Month.parse(month)
         with self._work.writing(actor, Action.BILLING_CLOSE, Target("BillingMonth", str(when))) as work:
@@ -121,7 +122,8 @@ def _closable(connection: Connection, month: Month) -> Month | None:
     """The last month that is closed, if this one may be closed next.
 
     Raises:
-        ConflictError: another one has to be closed first, or this one is before all that were.
+        ConflictError: another one has to be closed first, or this one is before all that were, or before
+            all with anything to bill: closing it would make its followers wait for a month without end.
     """
     closed = billing.last_closed(connection)
     if closed is not None:
@@ -137,7 +139,17 @@ def _closable(connection: Connection, month: Month) -> Month | None:
         used, active = usage.first_month(connection), prices.first_active(connection)
         first = [Month.parse(used)] if used else []
         first += [Month.of(active)] if active else []
-        expected = min(first, default=month)
+        if not first:
+            raise ConflictError(
+                f"there is nothing to bill in {month} or before",
+                hint="months are closed from the first on in which a client uses the platform's integration",
+            )
+        expected = min(first)
+        if month < expected:
+            raise ConflictError(
+                f"there is nothing to bill before {expected}",
+                hint=f"avnz-int billing close --month {expected}",
+            )
     if month > expected:
         raise ConflictError(
             f"{expected} has to be closed before {month}", hint=f"avnz-int billing close --month {expected}"

@@ -329,7 +329,11 @@ class ClientIntegrations:
             activation.end(work.connection, row["id"], moment)
             rows.remove(work.connection, clients.INTEGRATION, row["id"])
             gone = ("provider", "name", "mode", "environment", "status", "isDefault")
-            work.record({name: [row[name], None] for name in gone})
+            facts = {name: [row[name], None] for name in gone}
+            if account is not None:
+                # Usage that names the closed account is told by this whose it is.
+                facts["merchantAccount"] = [account["id"], None]
+            work.record(facts)
             return client_rows.listed(row, keys.readable_ids(work.connection))
 
     def _change(

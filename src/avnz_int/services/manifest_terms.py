@@ -9,6 +9,7 @@ from typing import Any
 from avnz_int import clock
 from avnz_int.errors import InvalidInputError
 from avnz_int.model import names
+from avnz_int.model.currency import checked
 from avnz_int.model.enums import Environment, PoolStrategy
 from avnz_int.model.inputs import UNSET, Unset
 from avnz_int.model.manifest import WantedMember, WantedPool, WantedPrice, WantedShare
@@ -70,11 +71,11 @@ def _price(problems: Problems, node: Node, path: str) -> WantedPrice | None:
     effective = fields.checked("effectiveAt", lambda text: clock.rfc3339(_moment(text)))
     pricing = problems.attempt(
         fields.spot,
-        lambda: Pricing.of(
-            str(given(percent, Decimal(0))),
+        lambda: Pricing(
+            given(percent, Decimal(0)),
             given(flat, 0) or 0,
             given(minimum, 0) or 0,
-            given(currency, "USD"),
+            checked(given(currency, "USD")),
         ),
     )
     if pricing is None:

@@ -51,8 +51,8 @@ def put(
             f"another price is in force from {clock.rfc3339(moment)} already, and stays",
             hint="choose a later --effective",
         )
-    if moment < now:
-        _require_unused(work, book, key, moment)
+    # Not only of the past: usage is taken some minutes ahead of its time.
+    _require_unused(work, book, key, moment, replaced)
     if replaced is not None:
         rows.remove(work.connection, prices.VERSION, replaced["id"])
     rows.add(work.connection, prices.VERSION, _row(work, actor, key, offer.pricing, moment))
@@ -68,8 +68,13 @@ def _moment(offer: Offer, now: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _require_unused(work: Writing, book: PriceBook, key: Key, moment: datetime) -> None:
-    """Nothing, if a price from this past moment on changes no bill and no recorded usage."""
+def _require_unused(
+    work: Writing, book: PriceBook, key: Key, moment: datetime, replaced: rows.Row | None
+) -> None:
+    """Nothing, if a price from this moment on changes no bill and no recorded usage.
+
+    No record may name the version that is to be replaced: its fee would be lost.
+    """
     month = f"{moment:%Y-%m}"
     closed = prices.last_closed_month(work.connection)
     if closed is not None and month <= closed:
@@ -86,10 +91,14 @@ def _require_unused(work: Writing, book: PriceBook, key: Key, moment: datetime) 
     ]
     after = book.following(key, moment)
     used = prices.first_use(work.connection, touched, client_id, moment, month) if touched else None
-    if used is not None and (after is None or used < after["effectiveAt"]):
+    before_next = used is not None and (after is None or used < after["effectiveAt"])
+    if not before_next and replaced is not None:
+        used = prices.first_use(work.connection, [replaced["id"]], None, moment, month)
+        before_next = used is not None
+    if used is not None and before_next:
         raise ConflictError(
             f"usage of {clock.rfc3339(used)} was recorded at the price that was in force then",
-            hint="choose an --effective after the last recorded usage, or leave it out",
+            hint="choose an --effective after the last recorded usage",
         )
 
 

@@ -275,6 +275,8 @@ def _require_unused(connection: Connection, row: rows.Row) -> None:
         raise ConflictError(
             f"{row['slug']} has closed merchant accounts, which transactions may name: it cannot be removed"
         )
+    if tenants.count(connection, prices.USAGE, "clientId", row["id"]):
+        raise ConflictError(f"{row['slug']} has usage on record: it cannot be removed")
     if tenants.count(connection, prices.PERIOD, "clientId", row["id"]):
         raise ConflictError(
             f"{row['slug']} has used the platform's integrations, which is on record: it cannot be removed"

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from avnz_int import clock
-from avnz_int.db import clients, merchants, prices, rows, tenants, usage
+from avnz_int.db import audit, clients, merchants, prices, rows, tenants, usage
 from avnz_int.model.actor import Actor
-from avnz_int.model.enums import AccountStatus, Category, Environment, Mode
-from avnz_int.model.inputs import Filter
+from avnz_int.model.enums import AccountStatus, Action, Category, Environment, Mode
+from avnz_int.model.inputs import EventFilter, Filter
 from avnz_int.model.usage import LineRefusedError, Whose
 from avnz_int.services.prices import PriceBook
 
@@ -87,6 +87,7 @@ class Places:
         self._ended: dict[str, dict[str, str]] = defaultdict(dict)
         for row in prices.periods(connection, *_EVER, client_id=only):
             self._ended[row["clientId"]][row["clientIntegrationId"]] = row["platformIntegrationId"]
+        self._gone: dict[str, dict[str, tuple[str, str]]] = {}
         self._book = PriceBook.load(connection)
         self._rated: dict[tuple[Whose, str], Rated] = {}
         self._timelines: dict[tuple[str, str, str], tuple[list[str], list[str | None]]] = {}
@@ -147,13 +148,18 @@ class Places:
         else:
             platform_id = row["platformIntegrationId"]
             place = Place(owner, row["clientIntegrationId"], platform_id, account)
-        if integration is not None and self._named(owner, integration)[:3] != place[:3]:
+        same = integration in {None, place.integration_id}
+        if not same and self._named(owner, integration or "")[:3] != place[:3]:
             raise LineRefusedError("unknown_integration", f"{account} is not the account of {integration}")
         return place
 
     def _by_platform_account(self, row: rows.Row, client_id: str | None, integration: str | None) -> Place:
         if client_id is None:
             raise LineRefusedError("missing_field", "the account is the platform's: name the client, too")
+        if row["status"] == AccountStatus.CLOSED:
+            raise LineRefusedError(
+                "unknown_integration", f"{row['id']} is closed: name the client's integration instead"
+            )
         if integration is not None:
             place = self._named(client_id, integration)
             users = [place] if place.platform_id == row["platformIntegrationId"] else []
@@ -166,15 +172,35 @@ class Places:
         return _only(users, "the client uses the account's platform integration")
 
     def _by_closed_account(self, client_id: str, account: str) -> Place:
-        """Where usage of a deleted integration belongs: to what its records, or its active time, say."""
-        known = usage.integration_of_account(self._connection, client_id, account)
-        if known is not None:
-            integration_id, platform_id = known["clientIntegrationId"], known["platformIntegrationId"]
+        """Where usage of a deleted integration belongs: to what its deletion, or else its records, say.
+
+        Whose account it was is on record or not known: a likely integration would be a wrong bill.
+        """
+        integration_id, mode = self._deleted(client_id).get(account, (None, None))
+        if integration_id is not None and mode == Mode.OWN:
+            return Place(client_id, integration_id, None, account)
+        platform_id = self._ended[client_id].get(integration_id or "")
+        if integration_id is not None and platform_id is not None:
             return Place(client_id, integration_id, platform_id, account)
-        here = {row["id"] for row in self._integrations[client_id]}
-        gone = {key: value for key, value in self._ended[client_id].items() if key not in here}
-        users = [Place(client_id, *pair, account) for pair in gone.items()]
-        return _only(users, "the account was of a platform-mode integration")
+        known = usage.integration_of_account(self._connection, client_id, account)
+        if known is None:
+            raise LineRefusedError(
+                "unknown_integration",
+                f"merchant account {account} is closed, and nothing says of which integration it was: "
+                "name the integration by its id in its place",
+            )
+        return Place(client_id, known["clientIntegrationId"], known["platformIntegrationId"], account)
+
+    def _deleted(self, client_id: str) -> dict[str, tuple[str, str]]:
+        """Merchant account -> the id and the mode of its integration, of a client's that are deleted."""
+        if client_id not in self._gone:
+            limits = EventFilter(action=Action.CLIENT_DELETE, client_id=client_id)
+            self._gone[client_id] = {
+                event["changes"]["merchantAccount"][0]: (event["targetId"], event["changes"]["mode"][0])
+                for event in audit.listing(self._connection, limits)
+                if "merchantAccount" in (event["changes"] or {})
+            }
+        return self._gone[client_id]
 
     def _named(self, client_id: str, name: str) -> Place:
         found = self._integrations[client_id]
