@@ -71,6 +71,7 @@ def tour_shell(tmp_path: Path) -> Iterator[dict[str, str]]:
         }
 
 
+@pytest.mark.slow
 def test_tour(tour_shell: dict[str, str], tmp_path: Path) -> None:
     """Every command of the tour prints what the README shows."""
     text = README.read_text()

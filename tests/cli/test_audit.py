@@ -124,6 +124,7 @@ def _next(stream: IO[str] | None) -> str:
     return stream.readline()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
 def test_follow(on_both: Command, form: str) -> None:
     """`--follow` prints each event on a line as it comes; Ctrl-C ends it with exit 130 and no noise."""

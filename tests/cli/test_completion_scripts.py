@@ -68,6 +68,7 @@ LINES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_shell(shell: str, tmp_path: Path) -> None:
     """A TAB in a real shell completes the word, quoted so that the command gets the very value."""

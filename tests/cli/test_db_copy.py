@@ -22,6 +22,7 @@ def test_copy(on_both: Command) -> None:
     assert "conflict" == on_both.fails("db", "copy", "--to", target, exit_code=5)["code"]
 
 
+@pytest.mark.slow
 def test_to_postgres(command: Command, empty_postgres_url: str) -> None:
     """The URL may stand in a variable."""
     own(command)

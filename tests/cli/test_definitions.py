@@ -33,6 +33,7 @@ def test_alternatives(command: Command, provider: str, choice: str | None) -> No
     assert choice in shown if choice else "  give " not in shown
 
 
+@pytest.mark.slow
 def test_kept(on_both: Command) -> None:
     """What a seed says of its test comes back from the database as it is."""
     for seed in loader.read_seeds():

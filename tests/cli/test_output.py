@@ -143,6 +143,7 @@ def test_no_styles_in_a_pipe(command: Command, variables: dict[str, str]) -> Non
         assert "\x1b" not in command(*words, env=variables).stdout
 
 
+@pytest.mark.slow
 def test_terminal(command: Command) -> None:
     """On a terminal there is colour, which `--no-color`, NO_COLOR and a dumb terminal turn off."""
     own(command)
@@ -155,6 +156,7 @@ def test_terminal(command: Command) -> None:
         del command.environment[variable]
 
 
+@pytest.mark.slow
 def test_terminal_folds(command: Command) -> None:
     """What a narrow terminal cannot hold is folded there, not cut."""
     own(command, "N" * 100)
@@ -185,6 +187,7 @@ def test_control_characters_in_json(on_both: Command) -> None:
     assert EVIL == said.json["name"]
 
 
+@pytest.mark.slow
 def test_control_characters_on_a_terminal(command: Command) -> None:
     """On a terminal no form lets them through, not even CSV; in a pipe CSV has them as they are."""
     rename_by_hand(command, "Ac\x1b[31mme")

@@ -95,6 +95,7 @@ def unchanging(command: Command) -> dict[str, list[tuple[Any, ...]]]:
     return {table: rows[table] for table in rows if not table.startswith("Audit") and table != "Token"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["client_admin", "auditor", "service"])
 def test_every_command(command: Command, role: str) -> None:
     """A role is refused with exit 4 exactly what it may not do, and changes nothing by trying."""

@@ -108,6 +108,7 @@ def test_bad_words(command: Command, words: tuple[str, ...]) -> None:
     assert before == written(command.url)
 
 
+@pytest.mark.slow
 def test_workers(on_both: Command) -> None:
     """`--workers` seals every row anew once, on SQLite by one worker; standard output has the one object."""
     expected = fill(on_both, 20)
@@ -118,6 +119,7 @@ def test_workers(on_both: Command) -> None:
     assert expected == passwords_of(on_both)
 
 
+@pytest.mark.slow
 def test_full_disk(command: Command) -> None:
     """A disk that fills up amid a rotation is exit 7; with space again a second run finishes."""
     expected = fill(command, 60)

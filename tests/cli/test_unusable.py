@@ -172,6 +172,7 @@ def test_wrong_password_of_the_server(on_postgres: Command) -> None:
     assert url.rpartition("/")[2].split("?")[0] in shown
 
 
+@pytest.mark.slow
 def test_full_disk(command: Command) -> None:
     """A disk that fills up is exit 7, and the database stays as it was."""
     own(command)

@@ -173,6 +173,7 @@ except AvnzError as exc:
 """
 
 
+@pytest.mark.slow
 def test_full_migration(empty_sqlite_url: str) -> None:
     """A disk that fills during the first migration is exit 7, and nothing of it is there afterwards."""
 

@@ -56,6 +56,7 @@ def test_bad_url(url: str) -> None:
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.slow
 def test_server_dies() -> None:
     """A server that crashes amid a write is exit 7; the write is undone and the next one succeeds."""
     with PostgresServer(durable=True) as server:

@@ -62,6 +62,7 @@ def check(url: str) -> None:
     assert all(row["endedAt"] is None or row["startedAt"] <= row["endedAt"] for row in found)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds=st.lists(st.sampled_from(sorted(DEEDS)), min_size=3, max_size=14))
 def test_any_order(prepared_sqlite: Path, gateway: SteeredGateway, deeds: list[str]) -> None:

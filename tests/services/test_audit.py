@@ -59,6 +59,7 @@ def verdict(services: Services) -> AuditVerdict:
     return services.audit.verify(services.actor)
 
 
+@pytest.mark.slow
 def test_crowd(services: Services, driver: Driver) -> None:
     """Twenty processes that write at once leave one unbroken chain and lose no event."""
     before = services_events(services)
@@ -70,6 +71,7 @@ def test_crowd(services: Services, driver: Driver) -> None:
     assert verdict(services).valid
 
 
+@pytest.mark.slow
 def test_verified_amid_writes(services: Services, driver: Driver) -> None:
     """A verification while others write never sounds a false alarm."""
     crowd = [driver.start("rename", slug=slug, times=60) for slug in ("acme", "globex")]
@@ -164,6 +166,7 @@ def test_key_lost(services: Services, open_services: Opener, keyring: Path) -> N
         fresh.audit.verify(fresh.actor)
 
 
+@pytest.mark.slow
 def test_copied_to_postgresql(on_sqlite: str, keyring: Path, empty_postgres_url: str) -> None:
     """A database copied row by row from SQLite to PostgreSQL still verifies, and its credentials open."""
     services = make_services(on_sqlite, keyring)

@@ -145,6 +145,7 @@ def forker() -> Iterator[Forker]:
         yield running
 
 
+@pytest.mark.slow
 def test_follow_amid_writes(
     services: Services, forker: Forker, prepared_url: str, keyring: Path, organization: str
 ) -> None:

@@ -91,6 +91,7 @@ def reckoned(charges: list[dict[str, Any]], voided: set[str]) -> dict[tuple[str,
     return {place: max(fees[place], MINIMA[place]) for place in owed}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(charges=CHARGES, data=st.data())
 def test_any_order(folder: Path, charges: list[tuple[Any, ...]], data: st.DataObject) -> None:

@@ -230,6 +230,7 @@ _NAMES = st.text(
 _PROVIDERS = st.sampled_from(["klaviyo", "mailchimp", "nmi", "twilio", "webhook", "vonage"])
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(_NAMES, st.tuples(_PROVIDERS, st.booleans(), st.integers(0, 99)), max_size=5))
 def test_any_names_and_settings(

@@ -71,6 +71,7 @@ def manifests(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_applied_twice(
     on_sqlite: str, keyring: Path, gateway: SteeredGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
