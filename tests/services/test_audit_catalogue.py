@@ -210,7 +210,7 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         lambda s: s.bulk_import.run(ADMIN, lambda: iter(())),
     ),
     Action.DATABASE_COPY: (
-        "the database was copied into another, or was to be",
+        "the database was copied into another, or was to be; of one that failed a second event says why",
         lambda s: s.copying.copy(SERVICE, "sqlite:///none"),
     ),
     Action.DOCTOR_READ: (REFUSED, lambda s: s.doctor.examine(SERVICE)),

@@ -99,7 +99,33 @@ def test_broken_trail(full: Services, target_url: str) -> None:
     execute(full.settings.database_url, 'UPDATE "AuditEvent" SET "actorId" = \'nobody\' WHERE sequence = 3')
     with pytest.raises(AuditBrokenError):
         full.copying.copy(ADMIN, target_url)
-    assert not any(rows for name, rows in dump(target_url).items() if name in copying_rows_names())
+    assert_undone(target_url)
+    begun, failed = events(full, Action.DATABASE_COPY)[-2:]
+    assert (AuditOutcome.SUCCESS, AuditOutcome.FAILURE) == (begun.outcome, failed.outcome)
+    assert {**(begun.changes or {}), "reason": "audit_broken"} == failed.changes
+
+
+def test_interrupted(full: Services, target_url: str) -> None:
+    """A copy that somebody breaks off is recorded as failed, and nothing of it stays."""
+
+    def interrupt(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        full.copying.copy(ADMIN, target_url, interrupt)
+    assert_undone(target_url)
+    failed = events(full, Action.DATABASE_COPY)[-1]
+    assert (AuditOutcome.FAILURE, "KeyboardInterrupt") == (failed.outcome, (failed.changes or {})["reason"])
+
+
+def test_own_file(full: Services, tmp_path: Path) -> None:
+    """An empty file that stood there before the copy stays."""
+    file = tmp_path / "mine.db"
+    file.touch()
+    execute(full.settings.database_url, 'UPDATE "AuditEvent" SET "actorId" = \'nobody\' WHERE sequence = 3')
+    with pytest.raises(AuditBrokenError):
+        full.copying.copy(ADMIN, f"sqlite:///{file}")
+    assert file.exists()
 
 
 def test_lost_rows(full: Services, target_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +133,7 @@ def test_lost_rows(full: Services, target_url: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(copying_rows, "copy", lambda *_: {})
     with pytest.raises(IntegrityError):
         full.copying.copy(ADMIN, target_url)
-    assert not any(rows for name, rows in dump(target_url).items() if name in copying_rows_names())
+    assert_undone(target_url)
 
 
 def test_unreadable(full: Services, target_url: str) -> None:
@@ -131,6 +157,14 @@ def test_refused(full: Services, target_url: str) -> None:
     assert [AuditOutcome.DENIED] == [event.outcome for event in events(full, Action.DATABASE_COPY)]
     with pytest.raises(AvnzError):
         dump(target_url)
+
+
+def assert_undone(url: str) -> None:
+    """No row is left, and of SQLite no file."""
+    if url.startswith("sqlite"):
+        assert [] == list(Path(url.removeprefix("sqlite:///")).parent.iterdir())
+        return
+    assert not any(rows for name, rows in dump(url).items() if name in copying_rows_names())
 
 
 def copying_rows_names() -> set[str]:

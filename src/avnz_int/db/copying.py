@@ -6,8 +6,9 @@ JSON text, `text[]` and JSON text, `timestamptz(3)` and RFC 3339 text, booleans 
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Table, func, insert, inspect, select, text
@@ -68,14 +69,16 @@ def copy(source: Connection, target: Connection, on_rows: Callable[[int], None])
     for table in ordered():
         written[table.name] = 0
         statement, read = _reader(source, target, table)
-        for page in read:
-            target.execute(statement, page)
-            written[table.name] += len(page)
-            on_rows(len(page))
+        # Closed where a page stops it: PostgreSQL holds a cursor open for it.
+        with contextlib.closing(read):
+            for page in read:
+                target.execute(statement, page)
+                written[table.name] += len(page)
+                on_rows(len(page))
     return written
 
 
-def _reader(source: Connection, target: Connection, table: Table) -> tuple[Any, Iterator[Page]]:
+def _reader(source: Connection, target: Connection, table: Table) -> tuple[Any, Generator[Page, None, None]]:
     """The statement that writes, and the pages that it is given."""
     from_sqlite = source.dialect.name == "sqlite"
     to_sqlite = target.dialect.name == "sqlite"
@@ -91,11 +94,11 @@ def _reader(source: Connection, target: Connection, table: Table) -> tuple[Any, 
     return insert(table), (_converted(table, page, convert) for page in _pages(source, chosen))
 
 
-def _pages(connection: Connection, statement: Any) -> Iterator[Page]:
+def _pages(connection: Connection, statement: Any) -> Generator[Page, None, None]:
     options = {"stream_results": True, "yield_per": _PAGE}
-    result = connection.execute(statement, execution_options=options)
-    for page in result.mappings().partitions():
-        yield [dict(row) for row in page]
+    with connection.execute(statement, execution_options=options) as result:
+        for page in result.mappings().partitions():
+            yield [dict(row) for row in page]
 
 
 def _converted(table: Table, page: Page, convert: Mapping[str, Convert]) -> Page:

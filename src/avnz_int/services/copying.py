@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import Connection, Table, select
 
@@ -10,6 +12,7 @@ from avnz_int.db import clients, copying, migrate, platform, rows, tenants
 from avnz_int.db.engine import Database
 from avnz_int.errors import (
     AuditBrokenError,
+    AvnzError,
     ConflictError,
     IntegrityError,
     KeyMissingError,
@@ -19,7 +22,7 @@ from avnz_int.errors import (
 )
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.copies import CopyView
-from avnz_int.model.enums import Action
+from avnz_int.model.enums import Action, AuditOutcome
 from avnz_int.services import access, audit, integrations
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.services.vault import Vault
@@ -53,7 +56,8 @@ class Copying:
         """What was copied: every row, as of one moment, in one transaction of the target.
 
         The copy is recorded in the source before that moment, so that both trails hold it. Before the target
-        is committed its rows are counted, its trail is verified and a sample of its credentials opened.
+        is committed its rows are counted, its trail is verified and a sample of its credentials opened. One
+        that fails is recorded as that, too, and an SQLite file that was made for it is removed.
 
         Args:
             actor: who copies.
@@ -69,15 +73,38 @@ class Copying:
         with self._work.reading(actor, Action.DATABASE_COPY, Target("Database")):
             access.require_admin(actor, Action.DATABASE_COPY)
         target = Database(url, self._database.schema, create=True)
+        new = target.path if target.path is not None and not _exists(target.path) else None
         try:
             _require_empty(target)
             migrate.upgrade(target)
-            with self._work.writing(actor, Action.DATABASE_COPY, Target("Database")) as work:
-                work.record({"to": target.shown})
-            with self._database.snapshot() as source, target.write() as empty:
-                return self._copied(source, target, empty, on_rows)
+            self._record(actor, target)
+            try:
+                with self._database.snapshot() as source, target.write() as empty:
+                    return self._copied(source, target, empty, on_rows)
+            except BaseException as exc:
+                # An interrupt, too: the event before it says that there is a copy.
+                self._record_failure(actor, target, exc)
+                raise
+        except BaseException:
+            if new is not None:
+                _remove(target, new)
+            raise
         finally:
             target.close()
+
+    def _record(self, actor: Actor, target: Database, reason: str | None = None) -> None:
+        with self._work.writing(actor, Action.DATABASE_COPY, Target("Database")) as work:
+            facts = {"to": target.shown}
+            if reason is None:
+                work.record(facts)
+            else:
+                work.record({**facts, "reason": reason}, outcome=AuditOutcome.FAILURE)
+
+    def _record_failure(self, actor: Actor, target: Database, exc: BaseException) -> None:
+        reason = exc.code if isinstance(exc, AvnzError) else type(exc).__name__
+        # What stopped the copy is to be told, even where this cannot be written.
+        with contextlib.suppress(AvnzError):
+            self._record(actor, target, reason)
 
     def _copied(self, source: Connection, target: Database, empty: Connection, on_rows: OnRows) -> CopyView:
         wanted = copying.counts(source)
@@ -139,6 +166,24 @@ class Copying:
         except (SealBrokenError, KeyMissingError, UnknownProviderError):
             return False
         return True
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a file; where that cannot be known, none may be removed."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
+def _remove(target: Database, path: Path) -> None:
+    """Remove the file that was made for a copy that failed, unless somebody else filled it meanwhile."""
+    with contextlib.suppress(AvnzError, OSError):
+        if copying.filled(target):
+            return
+        target.close()
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+            path.with_name(name).unlink(missing_ok=True)
 
 
 def _require_empty(target: Database) -> None:
