@@ -246,7 +246,9 @@ class Judge:
         found, new = _definition(item), record.new
         owner = owners.get(new.client)
         if owner is None and self._made_tenants.get(new.client) != "client":
-            raise NotFoundError(f"no client {new.client!r}", hint=_TENANTS_HINT)
+            # Whoever may know of one client only reads the same of another that is there.
+            hint = _TENANTS_HINT if self._actor.client_id is None else access.CLIENTS_HINT
+            raise NotFoundError(f"no client {new.client!r}", hint=hint)
         if owner is not None:
             access.require_client(self._actor, Action.CLIENT_CREATE, owner)
         row_id = None if owner is None else there.get((owner["id"], new.provider, item.name))
