@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from avnz_int.model.bulk import ImportOptions
+from avnz_int.errors import SealBrokenError
+from avnz_int.model.bulk import Given, ImportOptions
 from avnz_int.model.encode import encode
+from avnz_int.model.enums import Action
 from avnz_int.wiring import Services
-from support.bulk import UNTESTED, client_record, take
-from support.scenes import admin_of, events
+from support.bulk import UNTESTED, client_record, lines, reading, take
+from support.scenes import ADMIN, admin_of, events
 
 
 @pytest.mark.parametrize("options", [UNTESTED, replace(UNTESTED, dry_run=True)])
@@ -28,3 +32,29 @@ def test_others_are_hidden(services: Services, options: ImportOptions) -> None:
 
     assert theirs == nobodys
     assert [actor.id] == [event.actor_id for event in events(services) if event.outcome == "denied"]
+
+
+@pytest.mark.parametrize("kind", [["x"], {"a": 1}, None, 1, True])
+def test_kind_of_another_type(services: Services, kind: Any) -> None:
+    """A kind that is no word keeps its own record out, and no other."""
+    report = take(services, {**client_record("Bad"), "kind": kind}, client_record("Good"))
+
+    assert [(1, "invalid_input", None)] == [(one.line, one.code, one.kind) for one in report.errors]
+    assert 1 == report.created
+
+
+def test_broken_off(services: Services) -> None:
+    """What was imported before the reading failed is recorded, as an import that failed."""
+    good = reading(lines([client_record("One"), client_record("Two"), b"{"]))
+
+    def failing() -> Iterator[Given]:
+        yield from good()
+        raise SealBrokenError("the rest is not to be read")
+
+    with pytest.raises(SealBrokenError) as told:
+        services.bulk_import.run(ADMIN, failing, replace(UNTESTED, batch_size=1))
+    event = events(services, Action.BULK_IMPORT)[-1]
+    found = {"created": 2, "updated": 0, "skipped": 0, "failed": 1}
+
+    assert (found, "failure") == (told.value.details["imported"], event.outcome)
+    assert {**found, "atomic": False} == event.changes
