@@ -14,7 +14,7 @@ from avnz_int.model.bulk import Given, ImportOptions
 from avnz_int.model.encode import encode
 from avnz_int.model.enums import Action
 from avnz_int.wiring import Services
-from support.bulk import UNTESTED, client_record, lines, reading, take
+from support.bulk import PRICING, UNTESTED, client_record, lines, platform_record, reading, take
 from support.scenes import ADMIN, admin_of, events
 
 
@@ -58,3 +58,39 @@ def test_broken_off(services: Services) -> None:
 
     assert (found, "failure") == (told.value.details["imported"], event.outcome)
     assert {**found, "atomic": False} == event.changes
+
+
+@pytest.mark.parametrize("odd", ["a\0b", "a\ud800", "\udfff", "a\uffff"])
+def test_odd_characters(services: Services, odd: str) -> None:
+    """What no database can be asked for keeps its own record out, on either database by the same words."""
+    bad = (
+        client_record("Slug", client=odd),
+        client_record("Provider", provider=odd),
+        {"kind": "tenant", "slug": "t", "parent": odd},
+        {"kind": "tenant", "slug": odd},
+    )
+    report = take(services, client_record("First"), *bad, client_record("Last"))
+
+    assert (2, [2, 3, 4, 5]) == (report.created, [problem.line for problem in report.errors])
+    assert ["not_found", "unknown_provider", "not_found", "invalid_input"] == [
+        problem.code for problem in report.errors
+    ]
+
+
+@pytest.mark.parametrize("odd", ["a\0b", "a\ud800"])
+def test_odd_text(services: Services, odd: str) -> None:
+    """So do names, descriptions, credentials and settings that a database cannot keep."""
+    bad = (
+        client_record(odd),
+        client_record("Description", description=odd),
+        client_record("Settings", settings={odd: odd}),
+        client_record("Credentials", credentials={odd: odd}),
+        client_record("Mode", mode=odd),
+        client_record("Status", environment=odd),
+        platform_record(clientPricing={**PRICING, "currency": odd}, isSharedWithClients=True),
+        platform_record(name=odd),
+        {"kind": "tenant", "slug": "t", "name": odd},
+    )
+    report = take(services, client_record("First"), *bad, client_record("Last"))
+
+    assert (2, list(range(2, 11))) == (report.created, [problem.line for problem in report.errors])

@@ -90,7 +90,7 @@ class Judge:
         """Decide what is to be done with each item that is not kept out."""
         wanted = [item for item in items if item.error is None]
         slugs = {item.record.new.client for item in wanted if isinstance(item.record, ClientRecord)}
-        owners = bulk.clients_by_slug(work.connection, slugs)
+        owners = bulk.clients_by_slug(work.connection, set(filter(refs.findable, slugs)))
         keys = [
             (owners[item.record.new.client]["id"], item.record.new.provider, item.name)
             for item in wanted
