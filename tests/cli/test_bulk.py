@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -213,6 +214,19 @@ def test_only_over_an_export(command: Command) -> None:
         assert "--output-file" in said, other
     assert PUBLIC == Path(public).read_bytes()
     command("export", "--output-file", str(command.folder / ("x" * 250)))
+
+
+def test_named_pipe(command: Command) -> None:
+    """A named pipe is read once and whole; where a file is read twice, it is refused."""
+    fifo = command.folder / "fifo"
+    os.mkfifo(fifo)
+    for option in ("--no-test", "--no-test", "--test"):
+        assert 2 == command("import", "--atomic", str(fifo), exit_code=None).code
+        writer = threading.Thread(target=fifo.write_bytes, args=(lines([client_record()]),), daemon=True)
+        writer.start()
+        report = command("import", option, "--if-exists", "skip", str(fifo), "-o", "json").json
+        writer.join()
+        assert 1 == report["created"] + report["skipped"]
 
 
 @pytest.mark.slow

@@ -42,8 +42,20 @@ def opener(file: str, option: str) -> Callable[[], AbstractContextManager[Binary
             )
         return lambda: contextlib.nullcontext(cast("BinaryIO", sys.stdin.buffer))
     path = Path(file)
-    _open(path, option).close()
+    if not is_stream(file):  # opening a pipe to look at it takes what is in it
+        _open(path, option).close()
     return lambda: _open(path, option)
+
+
+def is_stream(file: str) -> bool:
+    """Whether what a file holds can be read only once: standard input, a pipe, a device."""
+    if file == "-":
+        return True
+    try:
+        mode = Path(file).stat().st_mode
+    except (OSError, ValueError):
+        return False  # whoever opens it says why it cannot be opened
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def is_exposed(file: str) -> bool:
