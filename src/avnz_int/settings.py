@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from avnz_int.errors import UsageError
 
@@ -118,6 +118,17 @@ class Settings:
     def is_embedded(self) -> bool:
         """Whether the database is a file of this machine."""
         return self.database_url.startswith("sqlite")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold the database and the keyring, where they are files; some may not be there."""
+        found = []
+        if self.is_embedded:
+            database = self.database_url.partition(":///")[2]
+            found += [Path(database + end) for end in ("", "-wal", "-shm", "-journal")]
+        if self.keyring_url.startswith("file:"):
+            found.append(Path(unquote(urlsplit(self.keyring_url).path, errors="surrogateescape")))
+        return tuple(found)
 
     @property
     def database_shown(self) -> str:

@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from avnz_int.settings import Settings
 from support.bulk import PRIVATE, PUBLIC, client_record, lines, login, platform_record
 from support.cli import Command
 from support.services import dump, execute
@@ -67,7 +69,6 @@ def test_usage(command: Command) -> None:
         ("export", "--with-credentials", "--recipient", passphrase),
         ("export", "--with-credentials", "--format", "yaml", "--passphrase-file", passphrase),
         ("export", "--output-file", str(command.folder)),
-        ("export", "-o", "csv"),
     ):
         assert 2 == command(*words, exit_code=None).code, words
     assert 3 == command("export", "--client", "nobody", exit_code=None).code
@@ -149,7 +150,8 @@ def test_half_written(command: Command) -> None:
     command("import", "--no-test", given(command, *MANY[:300]))
     place = command.folder / "out" / "all.jsonl"
     place.parent.mkdir()
-    place.write_text("before\n")
+    before = '{"kind":"tenant"}\n'
+    place.write_text(before)
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
@@ -166,7 +168,65 @@ def test_half_written(command: Command) -> None:
 
     assert 7 == done.returncode, done
     assert ["all.jsonl"] == [path.name for path in place.parent.iterdir()]
-    assert "before\n" == place.read_text()
+    assert before == place.read_text()
+
+
+@pytest.mark.parametrize("name", ["avnz-int.db", "avnz-int.db-wal", "keyring.json"])
+def test_not_over_our_own(command: Command, name: str) -> None:
+    """An export takes the place neither of the keyring nor of the database, by whatever name."""
+    own = next(path for path in map(Path, command_files(command)) if path.name == name)
+    other = command.folder / "other"
+    names = [own, command.folder / "link"]
+    names[1].symlink_to(own)
+    if own.exists():
+        os.link(own, other)
+        names.append(other)
+    before = own.read_bytes() if own.exists() else None
+    for place in names:
+        for form in ("jsonl", "manifest"):
+            done = command("export", "--output-file", str(place), "--format", form, exit_code=2)
+            assert "--output-file" in done.stderr
+    if name == "keyring.json":
+        assert before == own.read_bytes()
+    command("audit", "verify")
+
+
+def command_files(command: Command) -> tuple[Path, ...]:
+    """The files of the database and the keyring."""
+    return Settings.load(command.variables()).files
+
+
+def test_only_over_an_export(command: Command) -> None:
+    """An export takes the place of an earlier one, or of what is empty; of nothing else that is there."""
+    place = command.folder / "out"
+    for words in (("jsonl",), ("yaml",), ("manifest",), ("jsonl",)):
+        command("export", "--output-file", str(place), "--format", *words)
+    place.write_text("")
+    public = command.file("public.pem", PUBLIC)
+    for _ in range(2):
+        command("export", "--with-credentials", "--recipient", public, "--output-file", str(place))
+    fifo, loop = command.folder / "fifo", command.folder / "loop"
+    os.mkfifo(fifo)
+    loop.symlink_to(loop)
+    long = command.folder / ("x" * 300)
+    for other in (Path(public), fifo, loop, loop / "file", long, Path(public) / "file", Path("..")):
+        said = command("export", "--output-file", str(other), exit_code=2).stderr
+        assert "--output-file" in said, other
+    assert PUBLIC == Path(public).read_bytes()
+    command("export", "--output-file", str(command.folder / ("x" * 250)))
+
+
+def test_named_pipe(command: Command) -> None:
+    """A named pipe is read once and whole; where a file is read twice, it is refused."""
+    fifo = command.folder / "fifo"
+    os.mkfifo(fifo)
+    for option in ("--no-test", "--no-test", "--test"):
+        assert 2 == command("import", "--atomic", str(fifo), exit_code=None).code
+        writer = threading.Thread(target=fifo.write_bytes, args=(lines([client_record()]),), daemon=True)
+        writer.start()
+        report = command("import", option, "--if-exists", "skip", str(fifo), "-o", "json").json
+        writer.join()
+        assert 1 == report["created"] + report["skipped"]
 
 
 @pytest.mark.slow

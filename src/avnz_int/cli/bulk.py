@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -19,6 +20,12 @@ from avnz_int.model.secret import Secret
 
 _MOST = 1024 * 1024
 _HINT = "give --passphrase-file FILE or --passphrase-env NAME"
+_NO_NAME = {errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENOENT}
+_EXPORTED = (
+    *(b'{"kind"', b'{"protected"', b'[{"kind"', b"---\nkind:"),
+    *(b"# yaml-language-server: $schema=./manifest.schema.json", b"apiVersion: avnz"),
+)
+"""How what an export writes begins: records, a bundle, an array, YAML, a manifest as it is or by hand."""
 
 
 def opener(file: str, option: str) -> Callable[[], AbstractContextManager[BinaryIO]]:
@@ -35,8 +42,20 @@ def opener(file: str, option: str) -> Callable[[], AbstractContextManager[Binary
             )
         return lambda: contextlib.nullcontext(cast("BinaryIO", sys.stdin.buffer))
     path = Path(file)
-    _open(path, option).close()
+    if not is_stream(file):  # opening a pipe to look at it takes what is in it
+        _open(path, option).close()
     return lambda: _open(path, option)
+
+
+def is_stream(file: str) -> bool:
+    """Whether what a file holds can be read only once: standard input, a pipe, a device."""
+    if file == "-":
+        return True
+    try:
+        mode = Path(file).stat().st_mode
+    except (OSError, ValueError):
+        return False  # whoever opens it says why it cannot be opened
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def is_exposed(file: str) -> bool:
@@ -98,17 +117,19 @@ def passphrase(state: State, file: str | None, variable: str | None, *, twice: b
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[IO[str]]:
+def whole_file(path: Path, kept: Sequence[Path] = ()) -> Iterator[IO[str]]:
     """A file of mode 0600 that is put in its place at the end, or not at all.
 
+    Args:
+        path: new, or what an earlier export wrote.
+        kept: files that are not to be replaced, whatever they hold.
+
     Raises:
-        UsageError: a folder, or something else that cannot be replaced.
+        UsageError: a folder, or something else that is not to be replaced.
         StorageError: it cannot be written; what was there stays.
     """
-    place = path.resolve()  # a symbolic link goes on pointing there
-    if not place.parent.is_dir() or (place.exists() and not place.is_file()):
-        raise UsageError(f"--output-file {path}: no file can be put there", hint="name a file in a folder")
-    beside = place.with_name(f".{place.name}.new-{secrets.token_hex(8)}")
+    place = _replaceable(path, kept)
+    beside = place.with_name(f".avnz-int-{secrets.token_hex(8)}.new")  # a name can be too long for more
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -161,6 +182,59 @@ def _open(path: Path, option: str) -> BinaryIO:
         raise StorageError(
             f"{option}: {path}: {exc.strerror}", hint="make the file readable for this user"
         ) from None
+
+
+def _replaceable(path: Path, kept: Sequence[Path]) -> Path:
+    """Where a file of this name can be put without the loss of anything but an earlier export.
+
+    Raises:
+        UsageError: it cannot.
+        StorageError: nobody knows, since it cannot be looked at.
+    """
+    why: str | None = "no file can be put there"
+    try:
+        place = path.parent.resolve(strict=True) / path.name
+        if place.parent.is_dir() and path.name not in {"", ".."}:
+            why = _lost(place, kept)
+    except (RuntimeError, ValueError):  # a loop of links; a NUL
+        pass
+    except OSError as exc:
+        if exc.errno not in _NO_NAME:
+            raise StorageError(
+                f"cannot write {path}: {exc.strerror}", hint="check the permissions, then try again"
+            ) from None
+    if why is not None:
+        raise UsageError(
+            f"--output-file {path}: {why}", hint="name a new file in a folder, or one that an export wrote"
+        )
+    return place
+
+
+def _lost(place: Path, kept: Sequence[Path]) -> str | None:
+    """What would be lost if a file were put there; None: nothing, or an earlier export."""
+    if any(_is_same(place, other) for other in kept):
+        return "the keyring and the database have their place there"
+    try:
+        found = place.lstat()
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        return "a symbolic link is there"
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        return "a folder, no regular file, or somebody else's is there"
+    if found.st_size:
+        with place.open("rb") as opened:
+            if not opened.read(64).startswith(_EXPORTED):
+                return "something else than an export is there"
+    return None
+
+
+def _is_same(place: Path, other: Path) -> bool:
+    """Whether both are one file, or would be, once they are there."""
+    try:
+        return place.samefile(other)
+    except OSError:
+        return place == Path(os.path.realpath(other))
 
 
 def _sync_folder(folder: Path) -> None:

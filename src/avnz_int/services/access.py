@@ -25,6 +25,7 @@ from avnz_int.errors import ForbiddenError, HiddenError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Role
 
+CLIENTS_HINT = "avnz-int tenant list shows the clients"
 READERS = (Role.ORG_ADMIN, Role.AUDITOR)
 USERS = (Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.AUDITOR, Role.SERVICE)
 
@@ -55,7 +56,7 @@ def require_client(actor: Actor, action: Action, client: Mapping[str, Any], *, r
         ForbiddenError: a role that may not do this for any client.
     """
     if actor.client_id not in {None, client["id"]}:
-        raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
+        raise HiddenError(f"no client {client['slug']!r}", hint=CLIENTS_HINT)
     allowed = (Role.ORG_ADMIN, Role.CLIENT_ADMIN, *((Role.AUDITOR,) if reading else ()))
     require(actor, action, *allowed)
 
@@ -67,7 +68,7 @@ def require_user(actor: Actor, action: Action, client: Mapping[str, Any]) -> Non
         HiddenError: it is another's, who may not learn that this one exists.
     """
     if actor.client_id not in {None, client["id"]}:
-        raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
+        raise HiddenError(f"no client {client['slug']!r}", hint=CLIENTS_HINT)
     require(actor, action, *USERS)
 
 
@@ -96,5 +97,5 @@ def require_use(actor: Actor, action: Action, client: Mapping[str, Any] | None =
             raise ForbiddenError(f"{actor.id} is of one client and may not use the platform's credentials")
         return
     if actor.client_id not in {None, client["id"]}:
-        raise HiddenError(f"no client {client['slug']!r}", hint="avnz-int tenant list shows the clients")
+        raise HiddenError(f"no client {client['slug']!r}", hint=CLIENTS_HINT)
     require(actor, action, Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.SERVICE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -152,8 +153,12 @@ class _Run:
         if options.atomic:
             self._atomically(records)
         else:
-            for items in self._batches(records()):
-                self._import(items)
+            try:
+                for items in self._batches(records()):
+                    self._import(items)
+            except BaseException:
+                self._broken_off()
+                raise
             with self._work.writing(self._actor, Action.BULK_IMPORT) as work:
                 self._summarise(work)
         return self.tally.report(dry_run=False)
@@ -263,8 +268,14 @@ class _Run:
             raise _UndoError
         self._summarise(work)
 
-    def _summarise(self, work: Writing) -> None:
-        failed = bool(self.tally.failed)
+    def _broken_off(self) -> None:
+        """Record what was imported until an error; that one is told, whether this can be recorded or not."""
+        self._record_denials()
+        with contextlib.suppress(AvnzError), self._work.writing(self._actor, Action.BULK_IMPORT) as work:
+            self._summarise(work, failed=True)
+
+    def _summarise(self, work: Writing, *, failed: bool = False) -> None:
+        failed = failed or bool(self.tally.failed)
         work.record(
             self.tally.counts() | {"atomic": self._options.atomic},
             outcome=AuditOutcome.FAILURE if failed else AuditOutcome.SUCCESS,

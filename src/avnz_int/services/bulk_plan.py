@@ -90,7 +90,7 @@ class Judge:
         """Decide what is to be done with each item that is not kept out."""
         wanted = [item for item in items if item.error is None]
         slugs = {item.record.new.client for item in wanted if isinstance(item.record, ClientRecord)}
-        owners = bulk.clients_by_slug(work.connection, slugs)
+        owners = bulk.clients_by_slug(work.connection, set(filter(refs.findable, slugs)))
         keys = [
             (owners[item.record.new.client]["id"], item.record.new.provider, item.name)
             for item in wanted
@@ -246,7 +246,9 @@ class Judge:
         found, new = _definition(item), record.new
         owner = owners.get(new.client)
         if owner is None and self._made_tenants.get(new.client) != "client":
-            raise NotFoundError(f"no client {new.client!r}", hint=_TENANTS_HINT)
+            # Whoever may know of one client only reads the same of another that is there.
+            hint = _TENANTS_HINT if self._actor.client_id is None else access.CLIENTS_HINT
+            raise NotFoundError(f"no client {new.client!r}", hint=hint)
         if owner is not None:
             access.require_client(self._actor, Action.CLIENT_CREATE, owner)
         row_id = None if owner is None else there.get((owner["id"], new.provider, item.name))

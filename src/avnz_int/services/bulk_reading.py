@@ -19,6 +19,9 @@ from avnz_int.model.secret import Secret
 
 LONGEST = 1024 * 1024
 """Bytes of one record: credentials have at most 64 KiB."""
+_LONGEST_LINE = LONGEST + 1  # with its end
+_LONGEST_FIRST = 64 * 1024
+"""Of a bundle's first line, which holds one key: what is longer is not parsed to see whether it is one."""
 _LONGEST_SEALED = 96 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 Opened = Callable[[], AbstractContextManager[BinaryIO]]
@@ -50,8 +53,8 @@ def records(
 
     def read() -> Iterator[Given]:
         with opened() as file:
-            first = _line(file, _LONGEST_SEALED)
-            if first is not None and bundle.is_bundle(first.removeprefix(_BOM)):
+            first = file.readline(_LONGEST_FIRST)
+            if bundle.is_bundle(first.removeprefix(_BOM)):
                 if file.seekable():
                     place = file.tell()
                     for _ in _chunks(bundle.Reader(first, key()), file):
@@ -61,8 +64,8 @@ def records(
             elif form is Form.YAML:
                 from avnz_int.services import bulk_yaml  # noqa: PLC0415  # 15 ms that JSON Lines do not pay
 
-                yield from _watched(bulk_yaml.read(file, b"" if first is None else first), on_plain)
-            elif first is not None:
+                yield from _watched(bulk_yaml.read(file, first), on_plain)
+            elif first:
                 yield from _watched(_lines(file, first), on_plain)
 
     return read
@@ -87,9 +90,9 @@ def passphrase_opener(passphrase: Secret[str]) -> Opener:
     return bundle.Passphrase(passphrase)
 
 
-def _line(file: BinaryIO, longest: int) -> bytes | None:
-    """The next line, None at the end; of one that is too long, so much that this is seen."""
-    line = file.readline(longest + 1)
+def _line(file: BinaryIO, longest: int, begun: bytes = b"") -> bytes | None:
+    """The next line, or the rest of one, None at the end; of one too long, so much that this is seen."""
+    line = begun if begun.endswith(b"\n") else begun + file.readline(longest + 1 - len(begun))
     if len(line) > longest and not line.endswith(b"\n"):
         while (rest := file.readline(longest)) and not rest.endswith(b"\n"):
             pass
@@ -97,18 +100,18 @@ def _line(file: BinaryIO, longest: int) -> bytes | None:
 
 
 def _lines(file: BinaryIO, first: bytes) -> Iterator[Given]:
-    line: bytes | None = first.removeprefix(_BOM)
+    line = _line(file, _LONGEST_LINE, first.removeprefix(_BOM))
     number = 0
     while line is not None:
         number += 1
         if line.strip():
             yield given(number, line)
-        line = _line(file, LONGEST)
+        line = _line(file, _LONGEST_LINE)
 
 
 def given(number: int, line: bytes) -> Given:
     """The record of a line of JSON."""
-    if len(line) > LONGEST + 1:
+    if len(line) > _LONGEST_LINE:
         return Given(number, problem=f"the line is longer than {LONGEST // 1024 // 1024} MiB")
     try:
         text = line.decode("utf-8")

@@ -199,7 +199,7 @@ def about(value: Any) -> tuple[str | None, str | None]:
     if not isinstance(value, dict):
         return None, None
     kind = value.get("kind")
-    kind = kind if kind in set(Kind) else None
+    kind = kind if isinstance(kind, str) and kind in set(Kind) else None
     parts = [value.get(name) for name in ("slug", "client", "provider", "name")]
     named = [part[:_NAME_SHOWN] for part in parts if isinstance(part, str) and part]
     return kind, "/".join(named) or None

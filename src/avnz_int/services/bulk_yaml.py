@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, BinaryIO, ClassVar
 
 import yaml
@@ -19,6 +20,8 @@ from avnz_int.model.bulk import Given
 
 _LARGEST = 1024 * 1024
 _READ = 64 * 1024
+_AHEAD = 64 * 1024
+"""More than libyaml reads ahead of what it gives."""
 _END = "; nothing behind it was read"
 
 
@@ -30,7 +33,8 @@ class _Loader(Composer, CParser, SafeConstructor, Resolver):  # type: ignore[mis
         for first, resolvers in Resolver.yaml_implicit_resolvers.items()
     }
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: _Behind) -> None:
+        self.behind = stream
         CParser.__init__(self, stream)
         Composer.__init__(self)
         SafeConstructor.__init__(self)
@@ -44,7 +48,7 @@ class _Loader(Composer, CParser, SafeConstructor, Resolver):  # type: ignore[mis
         if isinstance(event, yaml.AliasEvent):
             self.get_event()
             return yaml.ScalarNode("alias", "")
-        if event.start_mark.index - self.begin > _LARGEST:
+        if event.end_mark.index - self.begin > _LARGEST:
             raise _EndError("the record is larger than 1 MiB")
         return super().compose_node(parent, index)
 
@@ -80,21 +84,33 @@ def read(file: BinaryIO, first: bytes) -> Iterator[Given]:
 
 
 class _Behind:
-    """The first line, then the file."""
+    """The first line, then the file; of one record so much that it is seen to be too large.
+
+    libyaml keeps a whole scalar before it tells of it, so that its events come too late to stop it.
+    """
 
     def __init__(self, first: bytes, file: BinaryIO) -> None:
-        self._first = first
+        self._first = BytesIO(first)
         self._file = file
+        self._left = _LARGEST + _AHEAD
 
     def read(self, size: int = _READ) -> bytes:
-        """The next bytes; more than are asked for only from the first line."""
-        first, self._first = self._first[:size], self._first[size:]
-        return first or self._file.read(size)
+        """The next bytes."""
+        if self._left <= 0:
+            raise _EndError("a record that begins here or soon behind is larger than 1 MiB")
+        found = self._first.read(size) or self._file.read(size)
+        self._left -= len(found)
+        return found
+
+    def next_record(self) -> None:
+        """What comes from here on is of another record."""
+        self._left = _LARGEST + _AHEAD
 
 
 def _documents(loader: Any) -> Iterator[Given]:
     loader.get_event()  # the stream's start
     while not loader.check_event(yaml.StreamEndEvent):
+        loader.behind.next_record()
         loader.get_event()  # the document's start
         if loader.check_event(yaml.SequenceStartEvent):
             loader.get_event()
@@ -120,10 +136,13 @@ def _record(loader: Any) -> Given:
     loader.begin, loader.begin_line = start.index, start.line + 1
     loader.anchors = {}
     node = loader.compose_node(None, None)
+    loader.behind.next_record()
+    # What breaks off before the next record is known to begin is told by where this one ends.
+    loader.begin_line = node.end_mark.line + 1
     try:
-        return Given(loader.begin_line, _plain(loader, node))
+        return Given(start.line + 1, _plain(loader, node))
     except _RefusedError as exc:
-        return Given(loader.begin_line, problem=str(exc))
+        return Given(start.line + 1, problem=str(exc))
 
 
 _PLAIN = {"tag:yaml.org,2002:" + name for name in ("str", "int", "float", "bool", "null")}

@@ -78,7 +78,7 @@ def export(
     else:
         write = _writer(records_as, Format.TABLE if file else form, kinds or [])
         records = state.services.bulk_export.masked(state.actor, selection)
-    with _place(file) as out, bulk.progress("exporting") as on_batch:
+    with _place(state, file) as out, bulk.progress("exporting") as on_batch:
         records.on_batch = on_batch
         # Closed here, so that what breaks off is recorded as broken off before the command ends.
         with contextlib.closing(iter(records)) as found:
@@ -94,7 +94,7 @@ def _manifest(state: State, file: str | None, form: Format) -> None:
     if form is not Format.TABLE:
         raise UsageError("--format manifest and -o exclude each other")
     text = state.services.manifests.export(state.actor)
-    with _place(file) as out:
+    with _place(state, file) as out:
         out.write(text)
 
 
@@ -109,12 +109,12 @@ def _lock(state: State, recipient: str | None, file: str | None, variable: str |
 
 
 @contextlib.contextmanager
-def _place(file: str | None) -> Iterator[IO[str]]:
+def _place(state: State, file: str | None) -> Iterator[IO[str]]:
     if file is None:
         yield sys.stdout
         sys.stdout.flush()
         return
-    with bulk.whole_file(Path(file)) as opened:
+    with bulk.whole_file(Path(file), state.settings.files) as opened:
         yield opened
 
 

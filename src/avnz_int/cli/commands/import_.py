@@ -69,10 +69,10 @@ def import_(
     one, 7 where it could not be asked.
     """
     state = state_of(ctx)
-    if atomic and test and file == "-" and not (dry_run or validate_only):
+    if atomic and test and not (dry_run or validate_only) and bulk.is_stream(file):
         raise UsageError(
             "--atomic tests everything before it saves, and reads its file twice",
-            hint="name a file, or give --no-test",
+            hint="name a file that is no pipe, or give --no-test",
         )
     records = _records(state, file, records_as, key, passphrase_file, passphrase_env)
     options = ImportOptions(
