@@ -12,10 +12,12 @@ from avnz_int.errors import InvalidInputError
 from avnz_int.model.encode import camel
 from avnz_int.model.inputs import UNSET, Unset
 from avnz_int.model.manifest import Spot
+from avnz_int.model.names import shown_name
 from avnz_int.services.manifest_reading import Node
 
 T = TypeVar("T")
 _SHOWN = 10
+_NAME_READ = 64
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 
 
@@ -89,10 +91,14 @@ class Fields:
             return
         self._fields = node.value
         allowed = set(names)
-        for name in node.value.keys() - allowed:
-            near = nearest(name, allowed)
+        for number, name in enumerate(node.value, 1):
+            if name in allowed:
+                continue
+            near = nearest(name[:_NAME_READ], allowed)
             words = f"; did you mean {' or '.join(near)}?" if near else ""
-            problems.add(self.at(name), f"there is no such field{words}")
+            shown = shown_name(name, number)
+            spot = Spot(node.value[name].line, f"{path}.{shown}" if path else shown)
+            problems.add(spot, f"there is no such field{words}")
         for name in required:
             if name not in node.value:
                 problems.add(self.spot, f"{name} is missing")
