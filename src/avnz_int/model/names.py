@@ -16,7 +16,7 @@ _MOST_DIGITS = 4
 def shown_name(name: str, number: int | None = None) -> str:
     """A name that somebody gave; where it may be a secret in a name's place, `#3`, or without a number `…`.
 
-    A name has at most 32 letters, digits, `_` and `-`, at most four of them digits, and begins as no key does.
+    It has at most 32 letters, digits, `_` and `-`, at most four of them digits; it begins as no key does.
     """
     digits = sum(character.isdigit() for character in name)
     if _LIKE_A_NAME.fullmatch(name) and digits <= _MOST_DIGITS and not _LIKE_A_KEY.match(name):
