@@ -230,6 +230,15 @@ def test_secret_for_a_name(secret: str) -> None:
         assert secret not in str(vars(caught.value))
 
 
+def test_many_problems() -> None:
+    """Of a file that is wrong all over the first thousand problems are kept, and the rest is not read."""
+    with pytest.raises(InvalidInputError, match="and 990 more; and perhaps more") as caught:
+        parse(json.dumps({**HEAD, "clients": [0] * 3000}), "m.yaml")
+    assert 1000 == len(caught.value.details["problems"])
+    with pytest.raises(InvalidInputError, match="16 MiB"):
+        read(" " * (16 * 1024 * 1024 + 1), "m.yaml")
+
+
 def test_credentials() -> None:
     """What looks like a reference is one, all else is literal and does not show itself."""
     text = json.dumps(changed(("platform", 0, "credentials"), {"a": "env:X", "b": "env:", "c": ["file:y"]}))
