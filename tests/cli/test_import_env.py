@@ -14,7 +14,7 @@ from avnz_int.errors import InvalidInputError
 from support.cli import Command
 from support.commands import own
 from support.samples import sample
-from support.services import PASSWORD
+from support.services import PASSWORD, execute
 
 STRIPE = sample("stripe").credentials["secretKey"]
 LOGIN = f"PAYFLOW_VENDOR=acme\nexport PAYFLOW_PWD='{PASSWORD}'\n"
@@ -31,6 +31,24 @@ def told(command: Command, text: str | bytes, *words: str, exit_code: int = 0, c
     for secret in (PASSWORD, STRIPE, "canary"):
         assert secret not in result.stdout + result.stderr
     return result.json
+
+
+def test_refused_providers(on_both: Command) -> None:
+    """A named provider is refused as `add` refuses it: unknown 2, platform-only 4, deprecated 5."""
+    execute(
+        on_both.url, """UPDATE "IntegrationDefinition" SET status = 'deprecated' WHERE provider = 'nmi'"""
+    )
+    file = on_both.file("given.env", LOGIN)
+    for provider, exit_code, code in (
+        ("nonsense", 2, "unknown_provider"),
+        ("sendgrid", 4, "forbidden"),
+        ("nmi", 5, "conflict"),
+    ):
+        words = ("import-env", file, "--client", "acme", "--provider", provider)
+        assert code == on_both.fails(*words, exit_code=exit_code)["code"]
+        if code != "forbidden":
+            words = ("import-env", file, "--platform", "--provider", provider)
+            assert code == on_both.fails(*words, exit_code=exit_code)["code"]
 
 
 def results(report: Any) -> dict[str, str]:

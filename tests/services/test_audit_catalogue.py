@@ -213,7 +213,10 @@ CATALOGUE: dict[Action, tuple[str, Callable[[Services], object] | None]] = {
         "the database was copied into another, or was to be; of one that failed a second event says why",
         lambda s: s.copying.copy(SERVICE, "sqlite:///none"),
     ),
-    Action.DOCTOR_READ: (REFUSED, lambda s: s.doctor.examine(SERVICE)),
+    Action.DOCTOR_READ: (
+        "`doctor` opened what is sealed, to see whether it opens (how many did, how many did not), or was to",
+        lambda s: s.doctor.examine(SERVICE),
+    ),
     Action.DOCTOR_FIX: (
         "`doctor --fix` mended something; the changes say what",
         lambda s: s.doctor.mend(SERVICE),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from avnz_int.crypto import jwe
 from avnz_int.errors import (
     ForbiddenError,
     InvalidInputError,
@@ -220,6 +221,20 @@ def test_passphrase(on_sqlite: str, keyring: Path) -> None:
     with pytest.raises(InvalidInputError, match="fewer than 12"):
         services.bulk_export.sealed(ADMIN, bulk_export.passphrase_lock(Secret("short")))
     services.close()
+
+
+@pytest.mark.parametrize("kid", [["a"], {}, 1, "", "\x1b[31m", "k" * 129])
+def test_forged_key_name(on_sqlite: str, keyring: Path, kid: object) -> None:
+    """A bundle whose first line names its key by anything but a short word is a broken one."""
+    services = make_services(on_sqlite, keyring)
+    first, *rest = bundle_of(services)
+    services.close()
+    members = json.loads(first)
+    header = json.loads(jwe.unb64url(members["protected"])) | {"kid": kid}
+    members["protected"] = jwe.b64url(json.dumps(header).encode())
+    bundle = lines([members, *(line.encode() for line in rest)])
+    with pytest.raises(SealBrokenError, match="not of its form"):
+        list(reading(bundle)())
 
 
 _NAMES = st.text(

@@ -71,6 +71,20 @@ def test_whole_hierarchy(services: Services) -> None:
     assert services.audit.verify(ADMIN).valid
 
 
+def test_secret_for_a_name(services: Services) -> None:
+    """A secret that stands in the place of a field's name, in a record or its credentials, is not printed."""
+    secret = "sk_live_c4n4ryc4n4ry"
+    report = take(
+        services,
+        {**client_record("A"), secret: "x"},
+        client_record("B", credentials={**login(), secret: "x"}),
+        {**client_record("C"), "nam": "x"},
+    )
+    assert (3, False) == (report.failed, secret in str(report))
+    assert report.errors[0].message.startswith("#")
+    assert "nam: is not a field" == report.errors[2].message
+
+
 def test_as_added(services: Services) -> None:
     """An imported integration has the columns, the merchant account and the event of one that was added."""
     add_untested(services, "Added")

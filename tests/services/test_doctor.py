@@ -8,7 +8,7 @@ import pytest
 
 from avnz_int import clock
 from avnz_int.errors import ForbiddenError
-from avnz_int.model.enums import Action
+from avnz_int.model.enums import Action, AuditOutcome
 from avnz_int.services import doctor as doctor_module
 from avnz_int.wiring import Services
 from support.doctor import MAIN, MAIN_OF_ACME, examined, healthy_scene, mended, only, told
@@ -32,22 +32,46 @@ scene = healthy_scene
 
 
 def test_healthy(scene: Services) -> None:
-    """Where all is as it should be nothing is found, and nothing is written."""
-    before = len(events(scene))
+    """Where all is as it should be nothing is found."""
     found = examined(scene)
 
     assert found.healthy
     assert [] == [one for one in found.findings if one.check != "tokens"]
-    assert before == len(events(scene))
     assert len(found.checks) == len({check.name for check in found.checks}) > 15
 
 
+def test_recorded(scene: Services, prepared_url: str) -> None:
+    """A run that opens what is sealed is one event with its counts; `--lint` opens nothing."""
+    examined(scene)
+    execute(prepared_url, """UPDATE "ClientIntegration" SET environment = 'sandbox'""" + MAIN_OF_ACME)
+    scene.doctor.examine(AUDITOR)
+    examined(scene, lint=True)
+
+    told_of = [(one.actor_id, one.changes) for one in events(scene, Action.DOCTOR_READ)]
+    assert [
+        (ADMIN.id, {"opened": 3, "unreadable": 0}),
+        (AUDITOR.id, {"opened": 2, "unreadable": 1}),
+    ] == told_of
+    assert scene.audit.verify(ADMIN).valid
+
+
+def test_not_recordable(scene: Services, prepared_url: str, notices: list[str]) -> None:
+    """Where the event cannot be written (its chain has no end), the findings are given all the same."""
+    execute(prepared_url, 'DELETE FROM "AuditEvent"')
+    execute(prepared_url, 'DELETE FROM "AuditHead"')
+    found = examined(scene)
+
+    assert [] != told(found, "audit")
+    assert [] == told(found, "seals")
+    assert 1 == len([notice for notice in notices if "could not be recorded" in notice])
+
+
 def test_mend_without_need(scene: Services) -> None:
-    """Where nothing is to be mended, mending writes no event."""
+    """Where nothing is to be mended, mending records only what it opened."""
     before = len(events(scene))
 
     assert (True, 0) == (mended(scene).healthy, mended(scene).fixed)
-    assert before == len(events(scene))
+    assert [before + 2, 2] == [len(events(scene)), len(events(scene, Action.DOCTOR_READ))]
 
 
 def test_accounts(scene: Services, prepared_url: str) -> None:
@@ -208,4 +232,5 @@ def test_roles(scene: Services, prepared_url: str) -> None:
             scene.doctor.examine(actor)
 
     assert 3 == len(events(scene, Action.DOCTOR_FIX))
-    assert 2 == len(events(scene, Action.DOCTOR_READ))
+    read = [event.outcome for event in events(scene, Action.DOCTOR_READ)]
+    assert [AuditOutcome.SUCCESS, AuditOutcome.DENIED, AuditOutcome.DENIED] == read

@@ -161,8 +161,8 @@ def test_checkpoint(scene: Services, prepared_url: str, tmp_path: Path) -> None:
         ' e.chain = "AuditHead".chain AND e.sequence = "AuditHead".sequence - 1) WHERE chain <> \'system\'',
     )
 
-    assert examined(scene).healthy
     assert "cut off" in only(examined(scene, checkpoint=tmp_path / "checkpoint"), "audit").message
+    assert examined(scene).healthy
 
 
 def test_constraint(scene: Services, prepared_url: str) -> None:

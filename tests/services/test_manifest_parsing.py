@@ -221,6 +221,24 @@ def test_names_are_not_quoted() -> None:
         assert "hunter2" not in str(vars(caught.value))
 
 
+@pytest.mark.parametrize("secret", ["sk_test_abcdefgh", "a1b2c3d4e5f6", "hunter two!"])
+def test_secret_for_a_name(secret: str) -> None:
+    """What stands in the place of a field or a slug and may be a secret is told by its line, unseen."""
+    for document in ({**HEAD, secret: "x"}, {**HEAD, "clients": [{"slug": f"{secret}_A1B2C3D4"}]}):
+        with pytest.raises(InvalidInputError, match=r"line 1: (#3|clients\[0\]\.slug): ") as caught:
+            parse(json.dumps(document), "m.yaml")
+        assert secret not in str(vars(caught.value))
+
+
+def test_many_problems() -> None:
+    """Of a file that is wrong all over the first thousand problems are kept, and the rest is not read."""
+    with pytest.raises(InvalidInputError, match="and 990 more; and perhaps more") as caught:
+        parse(json.dumps({**HEAD, "clients": [0] * 3000}), "m.yaml")
+    assert 1000 == len(caught.value.details["problems"])
+    with pytest.raises(InvalidInputError, match="16 MiB"):
+        read(" " * (16 * 1024 * 1024 + 1), "m.yaml")
+
+
 def test_credentials() -> None:
     """What looks like a reference is one, all else is literal and does not show itself."""
     text = json.dumps(changed(("platform", 0, "credentials"), {"a": "env:X", "b": "env:", "c": ["file:y"]}))

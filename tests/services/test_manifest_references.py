@@ -66,6 +66,14 @@ def test_environment(tmp_path: Path) -> None:
         found(tmp_path, reference("env:UNSET"))
 
 
+@pytest.mark.parametrize("secret", ["sk_test_abcdefgh", "A1b2C3d4E5f6", "hunter2!", "whsec_x"])
+def test_secret_for_a_variable(tmp_path: Path, secret: str) -> None:
+    """What stands behind env: and may be the secret itself is not shown."""
+    with pytest.raises(InvalidInputError, match=r"line 3: x: .*env:") as caught:
+        found(tmp_path, reference(f"env:{secret}"))
+    assert secret not in str(vars(caught.value))
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from avnz_int.model.manifest import Change, FieldChange, PlanView
     from avnz_int.services.manifests import Source
 
-_MOST = 64 * 1024 * 1024
+_MOST = 16 * 1024 * 1024
 _SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red")}
 
 FileOption = Annotated[
@@ -36,7 +36,7 @@ def source(file: str) -> Source:
 
     Raises:
         UsageError: there is no such file.
-        InvalidInputError: larger than 64 MiB, or not UTF-8.
+        InvalidInputError: larger than 16 MiB, or not UTF-8.
     """
     from avnz_int.services.manifests import Source  # noqa: PLC0415
 
@@ -52,7 +52,7 @@ def source(file: str) -> Source:
     except OSError as exc:
         raise StorageError(f"--file: {path}: {exc.strerror}", hint="make it readable for this user") from None
     if len(content) > _MOST:
-        raise InvalidInputError(f"{origin} is larger than 64 MiB", hint="split it: sections may stand apart")
+        raise InvalidInputError(f"{origin} is larger than 16 MiB", hint="split it: sections may stand apart")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

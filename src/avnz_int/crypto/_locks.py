@@ -8,6 +8,7 @@ whole process.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -35,6 +36,7 @@ SHORTEST = 12
 _MOST_ITERATIONS = 10_000_000
 _LEAST_RSA_BITS = 2048
 _SALT_BYTES = 16
+_KID = re.compile(r"[!-~]{1,128}")
 _CURVES: Mapping[str, ec.EllipticCurve] = {
     "P-256": ec.SECP256R1(),
     "P-384": ec.SECP384R1(),
@@ -147,9 +149,12 @@ class Holder:
             raise KeyMissingError(
                 "the bundle is for a passphrase, not for a key", hint="give --passphrase-file FILE"
             )
-        mine = thumbprint(self._key.public_key())
-        if header.get("kid") not in {None, mine}:
-            raise KeyMissingError(f"the bundle is for the key {header.get('kid')}, and this one is {mine}")
+        mine, meant = thumbprint(self._key.public_key()), header.get("kid")
+        # Whoever writes a bundle writes this, too: what is shown of it is fit for a terminal.
+        if meant is not None and not (isinstance(meant, str) and _KID.fullmatch(meant)):
+            raise SealBrokenError("the bundle's first line is not of its form")
+        if meant not in {None, mine}:
+            raise KeyMissingError(f"the bundle is for the key {meant}, and this one is {mine}")
         try:
             if isinstance(self._key, rsa.RSAPrivateKey) and header["alg"] == RSA:
                 return Secret(self._key.decrypt(wrapped, _oaep()))

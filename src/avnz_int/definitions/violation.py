@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from avnz_int.definitions.formats import FORMATS
 from avnz_int.definitions.loader import nearest
+from avnz_int.model.names import shown_name
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -23,7 +24,7 @@ NOUNS = {
 }
 """JSON types as a message names them."""
 
-_NAME_SHOWN = 64
+_NAME_READ = 64
 _DEEPEST = 20
 # C0 but tab and newline, DEL, C1, and half of a surrogate pair, which JSON can spell and UTF-8 cannot.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -46,8 +47,8 @@ def unfit(value: Mapping[str, Any]) -> Iterator[Violation]:
     """What no provider may have: text that jsonb, headers or UTF-8 cannot carry, and bottomless JSON."""
     # A list of what waits, not recursion: JSON can be nested deeper than Python's stack.
     waiting: list[tuple[str, Any, int]] = [
-        (_shown(name), [name, part], 0)
-        for name, part in value.items()
+        (shown_name(name, number), [name, part], 0)
+        for number, (name, part) in enumerate(value.items(), 1)
         # Mostly a plain string under a plain name, of which there is nothing to tell.
         if type(part) is not str or _CONTROL.search(part) or _CONTROL.search(name)
     ]
@@ -58,7 +59,10 @@ def unfit(value: Mapping[str, Any]) -> Iterator[Violation]:
         elif isinstance(part, str) and _CONTROL.search(part):
             yield Violation(at, "control", "must hold no control character (NUL, carriage return, …)")
         elif isinstance(part, dict):
-            waiting += [(_join(at, _shown(k)), [k, inner], depth + 1) for k, inner in part.items()]
+            waiting += [
+                (_join(at, shown_name(name, number)), [name, inner], depth + 1)
+                for number, (name, inner) in enumerate(part.items(), 1)
+            ]
         elif isinstance(part, list):
             waiting += [(at, inner, depth + 1) for inner in part]
 
@@ -67,16 +71,17 @@ def explain(schema: Mapping[str, Any], error: ValidationError) -> Iterator[Viola
     """What an error of jsonschema means: one violation for each field that it is about."""
     rule = str(error.validator)
     path = [str(part) for part in error.absolute_path]
-    at = ".".join(_shown(part) for part in path)
+    known = schema["properties"]
+    at = ".".join(part if part in known else shown_name(part) for part in path)
     value: Any = error.instance
     wanted: Any = error.validator_value
     if "propertyNames" in error.absolute_schema_path:
         yield Violation(at, "propertyNames", "has a name that is not allowed")
     elif rule in _OF_OBJECTS:
-        for name, message in _OF_OBJECTS[rule](wanted, value, list(schema["properties"])):
+        for name, message in _OF_OBJECTS[rule](wanted, value, list(known)):
             yield Violation(_join(at, name), rule, message)
     else:
-        field = schema["properties"].get(path[0], {}) if path else {}
+        field = known.get(path[0], {}) if path else {}
         yield Violation(at, rule, _sentence(rule, wanted, field.get("description")))
 
 
@@ -90,15 +95,15 @@ def _required(wanted: list[str], value: Mapping[str, Any], _: list[str]) -> Name
 
 
 def _additional(_: Any, value: Mapping[str, Any], known: list[str]) -> Named:
-    for name in value:
+    for number, name in enumerate(value, 1):
         if name in known:
             continue
-        close = nearest(name[:_NAME_SHOWN], known)
+        close = nearest(name[:_NAME_READ], known)
         if close:
             hint = f"did you mean {close[0]}?"
         else:
             hint = "the fields are " + ", ".join(known) if known else "there are none"
-        yield _shown(name), f"is not a field; {hint}"
+        yield shown_name(name, number), f"is not a field; {hint}"
 
 
 def _dependent(wanted: Mapping[str, list[str]], value: Mapping[str, Any], _: list[str]) -> Named:
@@ -145,12 +150,6 @@ def _sentence(rule: str, wanted: Any, description: str | None) -> str:
     if rule == "format":
         return f"must be {FORMATS[wanted][1]}"
     return _SENTENCES.get(rule, f"breaks the rule {rule}").format(wanted)
-
-
-def _shown(name: str) -> str:
-    """A field's name that is fit for a terminal."""
-    plain = "".join(character if character.isprintable() else "?" for character in name)
-    return plain if len(plain) <= _NAME_SHOWN else plain[:_NAME_SHOWN] + "…"
 
 
 def _join(at: str, name: str) -> str:

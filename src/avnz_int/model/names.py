@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from avnz_int.errors import InvalidInputError
 
 _MAX_NAME = 200
+_LIKE_A_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_LIKE_A_KEY = re.compile(r"(?:sk|pk|rk|whsec)[-_]")
+_MOST_DIGITS = 4
+
+
+def shown_name(name: str, number: int | None = None) -> str:
+    """A name that somebody gave; where it may be a secret in a name's place, `#3`, or without a number `…`.
+
+    It has at most 32 letters, digits, `_` and `-`, at most four of them digits; it begins as no key does.
+    """
+    digits = sum(character.isdigit() for character in name)
+    if _LIKE_A_NAME.fullmatch(name) and digits <= _MOST_DIGITS and not _LIKE_A_KEY.match(name):
+        return name
+    return "…" if number is None else f"#{number}"
 
 
 def checked_name(name: str) -> str:

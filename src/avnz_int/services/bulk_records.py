@@ -16,6 +16,7 @@ from avnz_int.errors import AvnzError, InvalidInputError
 from avnz_int.model.bulk import Kind
 from avnz_int.model.enums import Environment, Mode, Status
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
+from avnz_int.model.names import shown_name
 from avnz_int.model.pricing import Pricing
 from avnz_int.model.secret import MASK, Credentials, Secret
 
@@ -184,10 +185,10 @@ def record_of(value: Any) -> Record:
         raise InvalidInputError("a record is a JSON object", hint='write {"kind": "client", …}')
     kind = _kind(value)
     fields = _FIELDS[kind]
-    for name, part in value.items():
+    for number, (name, part) in enumerate(value.items(), 1):
         wanted = fields.get(name, ())
         if wanted is not None and type(part) not in wanted:
-            raise _misfit(kind, name, wanted)
+            raise _misfit(kind, name, number, wanted)
     for name in _NEEDED[kind]:
         if name not in value:
             raise InvalidInputError(f"{name}: is missing", details={"field": name})
@@ -222,8 +223,8 @@ def _kind(value: dict[str, Any]) -> Kind:
         raise _one_of("kind", Kind) from None
 
 
-def _misfit(kind: Kind, name: str, wanted: tuple[type, ...]) -> AvnzError:
-    shown = "".join(c if c.isprintable() else "?" for c in name[:_NAME_SHOWN])
+def _misfit(kind: Kind, name: str, number: int, wanted: tuple[type, ...]) -> AvnzError:
+    shown = name if wanted else shown_name(name, number)
     if wanted:
         noun = "an object, or masked" if wanted is _CREDENTIALS else _NOUNS[wanted]
         return InvalidInputError(f"{shown}: must be {noun}", details={"field": shown})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,7 @@ CHECKS = (
 )
 LISTED = 1000
 """Findings of one check that are listed; of more their number is told."""
+_OF_DAMAGE = (TypeError, ValueError, AttributeError)
 
 
 class Doctor:
@@ -53,6 +55,7 @@ class Doctor:
     def examine(self, actor: Actor, wanted: Examination | None = None) -> Diagnosis:
         """What is not as it should be; changes nothing, and shows nothing of what it opens.
 
+        A run that opens sealed values is recorded; where that cannot be, this is told and the findings stand.
         Each check reads in transactions of its own. A check that damage stops is a finding itself.
 
         Args:
@@ -66,7 +69,8 @@ class Doctor:
         """
         self._admit(actor, Action.DOCTOR_READ, *access.READERS)
         wanted = wanted or Examination()
-        return _diagnosis(*self._examined(actor, wanted, _chosen(wanted)))
+        with self._recorded(actor) as seen:
+            return _diagnosis(*self._examined(actor, wanted, _chosen(wanted), seen))
 
     def mend(self, actor: Actor, wanted: Examination | None = None) -> Diagnosis:
         """What is left after what is safe to mend was mended, and what was; never credentials, status, money.
@@ -79,11 +83,12 @@ class Doctor:
         self._admit(actor, Action.DOCTOR_FIX, Role.ORG_ADMIN)
         wanted = replace(wanted or Examination(), fix=True)
         checks = _chosen(wanted)
-        before, _ = found = self._examined(actor, wanted, checks)
-        fixable = {finding.check for finding in before if finding.fixable}
-        if not sum(self._mended(actor, check) for check in checks if check.name in fixable):
-            return _diagnosis(*found)
-        after, counts = self._examined(actor, wanted, checks)
+        with self._recorded(actor) as seen:
+            before, _ = found = self._examined(actor, wanted, checks, seen)
+            fixable = {finding.check for finding in before if finding.fixable}
+            if not sum(self._mended(actor, check) for check in checks if check.name in fixable):
+                return _diagnosis(*found)
+            after, counts = self._examined(actor, wanted, checks, seen)
         standing = {_identity(finding) for finding in after}
         fixed = [
             replace(finding, fixed=True)
@@ -99,6 +104,26 @@ class Doctor:
             self._work.refused(actor, action, TARGET, exc)
             raise
 
+    @contextlib.contextmanager
+    def _recorded(self, actor: Actor) -> Iterator[list[Seals]]:
+        """Gets what each examination of a run saw of the sealed values, and records it as one event."""
+        seen: list[Seals] = []
+        try:
+            yield seen
+        finally:
+            # Of an examination that something stopped, too.
+            opened, unreadable = sum(one.opened for one in seen), sum(one.unreadable for one in seen)
+            if opened or unreadable:
+                self._record(actor, {"opened": opened, "unreadable": unreadable})
+
+    def _record(self, actor: Actor, counts: dict[str, int]) -> None:
+        try:
+            with self._work.writing(actor, Action.DOCTOR_READ, TARGET) as work:
+                work.record(counts)
+        except (AvnzError, *_OF_DAMAGE) as exc:
+            reason = exc.message if isinstance(exc, AvnzError) else f"a damaged row ({type(exc).__name__})"
+            self._notify(f"that sealed values were opened could not be recorded: {reason}")
+
     def _mended(self, actor: Actor, check: Check) -> int:
         if check.mend is None:
             return 0
@@ -109,7 +134,7 @@ class Doctor:
             return 0
 
     def _examined(
-        self, actor: Actor, wanted: Examination, checks: Sequence[Check]
+        self, actor: Actor, wanted: Examination, checks: Sequence[Check], seen: list[Seals]
     ) -> tuple[list[Finding], list[CheckCount]]:
         database = self._work.database
         # Of its own: what this process opened before says nothing of what stands there now.
@@ -125,6 +150,8 @@ class Doctor:
             checks = (SCHEMA,)
         opening = SEALS in checks
         keyring, opened = _opened(vault, data_keys) if opening else (None, {})
+        seals = Seals()
+        seen.append(seals)
         with ThreadPoolExecutor(1) as beside:
             look = Look(
                 work=Work(database, vault),
@@ -136,7 +163,7 @@ class Doctor:
                 data_keys=data_keys,
                 opened=opened,
                 storage=beside.submit(storage_damage, database) if opening else beside.submit(list),
-                seals=Seals(),
+                seals=seals,
             )
             # A check may find what is another's to tell.
             listed = {check.name: _Listed() for check in checks}
@@ -187,7 +214,7 @@ def _guarded(check: Check, look: Look) -> Iterator[Finding]:
             raise
         severity = Severity.INTEGRITY if exc.exit_code == 8 else Severity.MEND
         yield _stopped(check, exc.message, exc.hint or command("db", "check"), severity)
-    except (TypeError, ValueError, AttributeError) as exc:
+    except _OF_DAMAGE as exc:
         # Somebody wrote there what no column may hold; the other checks go on.
         reason = f"a row holds data of a kind that does not belong there ({type(exc).__name__})"
         yield _stopped(check, reason, command("db", "check"), Severity.INTEGRITY)

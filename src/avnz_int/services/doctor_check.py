@@ -35,11 +35,15 @@ class Seals:
         complete: whether every value was looked at.
         by_key: data key id -> how many values its name is in the header of.
         older: how many of those that open are not on the active key.
+        opened: how many opened, wherever they stand.
+        unreadable: how many did not.
     """
 
     complete: bool = False
     by_key: Counter[str] = field(default_factory=Counter)
     older: int = 0
+    opened: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

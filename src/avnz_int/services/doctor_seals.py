@@ -99,10 +99,13 @@ def _examined(
         try:
             cipher.open(found.value, place_of(sealed, found, marks))
         except UNREADABLE as exc:
+            look.seals.unreadable += 1
             wrong.append((found, exc.message))
         except TypeError:  # a NULL or a BLOB in a column that the seal is bound to
+            look.seals.unreadable += 1
             wrong.append((found, f"{sealed.table.name} {found.id}: {sealed.column} stand in a damaged row"))
         else:
+            look.seals.opened += 1
             if kid != found.key_id:
                 wrong.append((found, _WRONG_KEY_ID))
             older += kid not in active

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from avnz_int.db import clients, definitions, platform, rows
 from avnz_int.definitions import env_names
-from avnz_int.errors import AvnzError, InvalidInputError, UnknownProviderError
+from avnz_int.errors import AvnzError, InvalidInputError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, DefinitionStatus, Environment, Role
 from avnz_int.model.env_import import (
@@ -21,7 +21,7 @@ from avnz_int.model.env_import import (
 )
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.secret import Secret
-from avnz_int.services import access, env_matching, refs
+from avnz_int.services import access, env_matching, integrations, refs
 from avnz_int.services.clients import ClientIntegrations
 from avnz_int.services.env_matching import Match, Variable
 from avnz_int.services.integrations import Definition
@@ -53,8 +53,9 @@ class EnvImport:
 
         Raises:
             NotFoundError: no such client.
-            ForbiddenError: the role may not save such integrations.
-            UnknownProviderError: `providers` names one that the actor may not use here.
+            ForbiddenError: the role may not save such integrations, or clients none of a provider.
+            UnknownProviderError: `providers` names one that is not there, as far as the actor may know.
+            ConflictError: `providers` names a deprecated one.
         """
         action = Action.PLATFORM_CREATE if wanted.client is None else Action.CLIENT_CREATE
         with self._work.reading(actor, action) as work:
@@ -70,7 +71,7 @@ class EnvImport:
                 and (owner is None or found.is_client_allowed)
                 and (not wanted.providers or found.provider in wanted.providers)
             ]
-            _require_known(wanted, every, usable)
+            _require_known(work, actor, wanted)
             values = {name: value.strip() for name, value in file.values.reveal().items()}
             sound = {n: v for n, v in values.items() if v and not env_matching.placeholder(v)}
             variables = env_matching.known(sound)
@@ -158,12 +159,14 @@ def _owner(work: Reading, actor: Actor, wanted: EnvWanted, action: Action) -> ro
     return owner
 
 
-def _require_known(wanted: EnvWanted, every: list[Definition], usable: list[Definition]) -> None:
-    unknown = sorted(set(wanted.providers) - {found.provider for found in usable})
-    if unknown:
-        known = {found.provider for found in every}
-        why = [f"{name} (not for clients, or deprecated)" if name in known else name for name in unknown]
-        raise UnknownProviderError(f"--provider: cannot import {', '.join(why)}")
+def _require_known(work: Reading, actor: Actor, wanted: EnvWanted) -> None:
+    """Nothing, if `add` would take each provider that is named; it raises what `add` does."""
+    for name in wanted.providers:
+        if wanted.client is None:
+            row = integrations.definition_row(work.connection, name)
+        else:
+            row = integrations.client_definition_row(work.connection, actor, name)
+        integrations.require_open_for_new(Definition.of(row))
 
 
 def _told(made: Match, found: Definition, wanted: EnvWanted) -> bool:

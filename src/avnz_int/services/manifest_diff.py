@@ -19,6 +19,7 @@ from avnz_int.model.manifest import (
     WantedIntegration,
     WantedTenant,
 )
+from avnz_int.model.names import shown_name
 from avnz_int.model.secret import Credentials
 from avnz_int.services import manifest_pools
 from avnz_int.services.manifest_fields import Problems
@@ -261,7 +262,7 @@ class _Difference:
                 known = price.client in self._state.clients or price.client in self._wanted_clients
                 if price.client is not None and not known:
                     spot = Spot(price.spot.line, f"{price.spot.path}.client")
-                    self._problems.add(spot, f"no client {price.client!r}")
+                    self._problems.add(spot, f"no client {shown_name(price.client)!r}")
 
     # --- pools -------------------------------------------------------------------------------
 

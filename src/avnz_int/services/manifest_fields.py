@@ -12,15 +12,19 @@ from avnz_int.errors import InvalidInputError
 from avnz_int.model.encode import camel
 from avnz_int.model.inputs import UNSET, Unset
 from avnz_int.model.manifest import Spot
+from avnz_int.model.names import shown_name
 from avnz_int.services.manifest_reading import Node
 
 T = TypeVar("T")
 _SHOWN = 10
+_NAME_READ = 64
+MOST = 1000
+"""Problems of a file that are kept."""
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 
 
 class Problems:
-    """What is wrong with a file, to be told all at once.
+    """What is wrong with a file, to be told all at once; the 1,000th ends the reading.
 
     Args:
         origin: the file's name.
@@ -31,17 +35,24 @@ class Problems:
         self._found: list[tuple[Spot, str]] = []
 
     def add(self, spot: Spot, message: str) -> None:
-        """Keep one."""
+        """Keep one.
+
+        Raises:
+            InvalidInputError: there are too many to go on; as `raise_any`.
+        """
         self._found.append((spot, message))
+        if len(self._found) == MOST:
+            raise self._error(None, "and perhaps more: what follows was not read")
 
     def attempt(self, spot: Spot, act: Callable[[], T]) -> T | None:
         """What `act` gives; None where it refuses, which is kept."""
         try:
             return act()
         except InvalidInputError as exc:
-            # What the command line calls --monthly-limit, the file calls monthlyLimit.
-            self.add(spot, _OPTION.sub(lambda option: camel(option[1].replace("-", "_")), exc.message))
-            return None
+            words = exc.message
+        # What the command line calls --monthly-limit, the file calls monthlyLimit.
+        self.add(spot, _OPTION.sub(lambda option: camel(option[1].replace("-", "_")), words))
+        return None
 
     def raise_any(self, hint: str | None = None) -> None:
         """Nothing, if nothing is wrong.
@@ -49,12 +60,14 @@ class Problems:
         Raises:
             InvalidInputError: the first ten in words, all in `details["problems"]`.
         """
-        if not self._found:
-            return
+        if self._found:
+            raise self._error(hint)
+
+    def _error(self, hint: str | None, *ends: str) -> InvalidInputError:
         told = [f"{spot}: {message}" for spot, message in self._found[:_SHOWN]]
         more = len(self._found) - len(told)
-        words = "; ".join([*told, f"and {more} more"] if more else told)
-        raise InvalidInputError(
+        words = "; ".join([*told, *([f"and {more} more"] if more else []), *ends])
+        return InvalidInputError(
             f"{self.origin} {words}",
             hint=hint or "avnz-int definitions schema manifest prints the schema of the file",
             details={
@@ -89,10 +102,14 @@ class Fields:
             return
         self._fields = node.value
         allowed = set(names)
-        for name in node.value.keys() - allowed:
-            near = nearest(name, allowed)
+        for number, name in enumerate(node.value, 1):
+            if name in allowed:
+                continue
+            near = nearest(name[:_NAME_READ], allowed)
             words = f"; did you mean {' or '.join(near)}?" if near else ""
-            problems.add(self.at(name), f"there is no such field{words}")
+            shown = shown_name(name, number)
+            spot = Spot(node.value[name].line, f"{path}.{shown}" if path else shown)
+            problems.add(spot, f"there is no such field{words}")
         for name in required:
             if name not in node.value:
                 problems.add(self.spot, f"{name} is missing")

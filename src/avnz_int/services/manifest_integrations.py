@@ -26,6 +26,7 @@ from avnz_int.model.manifest import (
     WantedIntegration,
     WantedPlatform,
 )
+from avnz_int.model.names import shown_name
 from avnz_int.model.secret import Credentials
 from avnz_int.services import fingerprints, integrations, manifest_offers
 from avnz_int.services.integrations import Definition
@@ -285,9 +286,9 @@ def require_provider(state: State, problems: Problems, wanted: WantedIntegration
     found = state.definitions.get(wanted.provider)
     spot = Spot(wanted.spot.line, f"{wanted.spot.path}.provider")
     if found is None:
-        near = nearest(wanted.provider, state.definitions)
+        near = nearest(wanted.provider[:64], state.definitions)
         words = f"; did you mean {' or '.join(near)}?" if near else ""
-        problems.add(spot, f"unknown provider {wanted.provider!r}{words}")
+        problems.add(spot, f"unknown provider {shown_name(wanted.provider)!r}{words}")
         return False
     if of_client and not found.is_client_allowed:
         raise ForbiddenError(

@@ -28,7 +28,6 @@ from avnz_int.services import manifest_terms
 from avnz_int.services.manifest_fields import Fields, Problems, each, given, plain, require_once
 from avnz_int.services.manifest_reading import Node, read
 from avnz_int.services.saving import checked_priority
-from avnz_int.services.tenants import checked_slug
 
 T = TypeVar("T")
 _REFERENCE = re.compile(f"({'|'.join(Scheme)}):(.+)", re.DOTALL)
@@ -80,7 +79,10 @@ class _Parser:
         about = top.node("organization")
         if about is not None:
             fields = Fields(self._problems, about, "organization", ("slug", "name"))
-            slug, name = fields.checked("slug", checked_slug), fields.checked("name", names.checked_name)
+            slug, name = (
+                fields.checked("slug", manifest_terms.slug),
+                fields.checked("name", names.checked_name),
+            )
         platform = each(top, "platform", self._platform)
         require_once(self._problems, platform, lambda one: (one.provider,), "this provider")
         pools = each(top, "pools", lambda item, path: manifest_terms.pool(self._problems, item, path, None))
@@ -123,7 +125,7 @@ class _Parser:
         return WantedTenant(self._slug(fields), fields.checked("name", names.checked_name), fields.spot)
 
     def _slug(self, fields: Fields) -> str:
-        slug = fields.checked("slug", checked_slug)
+        slug = fields.checked("slug", manifest_terms.slug)
         if isinstance(slug, Unset):
             return ""
         first = self._slugs.setdefault(slug, fields.spot)
@@ -198,7 +200,10 @@ class _Parser:
         if not node.value:
             self._problems.add(spot, "is empty")
         return Given(
-            {name: _value(part, f"{spot.path}.{name}") for name, part in node.value.items()},
+            {
+                name: _value(part, f"{spot.path}.{names.shown_name(name, number)}")
+                for number, (name, part) in enumerate(node.value.items(), 1)
+            },
             spot,
         )
 
@@ -214,7 +219,10 @@ def _value(node: Node, path: str) -> Any:
     spot = Spot(node.line, path)
     value = node.value
     if isinstance(value, dict):
-        return {name: _value(part, f"{path}.{name}") for name, part in value.items()}
+        return {
+            name: _value(part, f"{path}.{names.shown_name(name, number)}")
+            for number, (name, part) in enumerate(value.items(), 1)
+        }
     if isinstance(value, list):
         return [_value(part, f"{path}[{i}]") for i, part in enumerate(value)]
     found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None

@@ -15,7 +15,7 @@ import yaml
 
 from avnz_int.errors import InvalidInputError
 
-LARGEST = 64 * 1024 * 1024
+LARGEST = 16 * 1024 * 1024
 _DEEPEST = 40
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}

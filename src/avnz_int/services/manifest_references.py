@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +13,14 @@ from avnz_int.crypto.secret_values import SecretValues
 from avnz_int.definitions import schema
 from avnz_int.errors import InvalidInputError, SchemaViolationError, StorageError
 from avnz_int.model.manifest import Given, Literal, Reference, Scheme
+from avnz_int.model.names import shown_name
 from avnz_int.model.secret import Credentials, Secret
 from avnz_int.services.integrations import Definition
 from avnz_int.services.manifest_fields import Problems
 from avnz_int.services.vault import Notify
 
 _MOST = 1024 * 1024
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LITERAL = (
     "is secret and may not stand in the file: name where it is, as env:NAME, file:PATH or "
     "aws-secretsmanager:ID#KEY"
@@ -74,10 +77,7 @@ class References:
 
     def _looked_up(self, reference: Reference) -> Secret[str]:
         if reference.scheme is Scheme.ENV:
-            value = self._environ.get(reference.name)
-            if value is None:
-                raise _WrongError(reference.spot, f"{reference} is not set; export {reference.name}")
-            return Secret(value)
+            return self._of_environment(reference)
         try:
             if reference.scheme is Scheme.AWS:
                 return self._aws.get(reference.name)
@@ -85,6 +85,18 @@ class References:
         except InvalidInputError as exc:
             words = exc.message if exc.hint is None else f"{exc.message}; {exc.hint}"
         raise _WrongError(reference.spot, f"{reference}: {words}")
+
+    def _of_environment(self, reference: Reference) -> Secret[str]:
+        if not _VARIABLE.fullmatch(reference.name):
+            raise _WrongError(reference.spot, "what follows env: is no name of a variable")
+        value = self._environ.get(reference.name)
+        if value is not None:
+            return Secret(value)
+        if shown_name(reference.name) != reference.name:
+            words = "env: names a variable that is not set; its name is not shown, since it may be a secret"
+        else:
+            words = f"{reference} is not set; export {reference.name}"
+        raise _WrongError(reference.spot, words)
 
     def _file(self, reference: Reference) -> Secret[str]:
         if reference.name not in self._files:

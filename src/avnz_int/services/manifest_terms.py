@@ -31,6 +31,21 @@ ATTRIBUTES = {
 """Columns of a pool's member, which are its fields in the file, and their names in `MemberChanges`."""
 
 
+def slug(text: str) -> str:
+    """A slug of the file.
+
+    Raises:
+        InvalidInputError: it is none; unlike on the command line it is not shown unless it looks like a name.
+    """
+    try:
+        return checked_slug(text)
+    except InvalidInputError as exc:
+        if names.shown_name(text) == text:
+            raise
+        words = exc.hint
+    raise InvalidInputError(f"this is not a slug: {words}")
+
+
 def share(problems: Problems, fields: Fields) -> WantedShare | Unset | None:
     """What the field `share` asks for; None where the offer is to end."""
     node = fields.node("share")
@@ -67,7 +82,7 @@ def _price(problems: Problems, node: Node, path: str) -> WantedPrice | None:
     for name, amount in (("flatFee", flat), ("monthlyMinimum", minimum)):
         if amount is None:
             problems.add(fields.at(name), "must be a whole number")
-    currency, client = fields.text("currency"), fields.checked("client", checked_slug)
+    currency, client = fields.text("currency"), fields.checked("client", slug)
     effective = fields.checked("effectiveAt", lambda text: clock.rfc3339(_moment(text)))
     pricing = problems.attempt(
         fields.spot,
