@@ -362,10 +362,11 @@ def test_unknown_output(command: Command) -> None:
 
 
 def test_empty_environment(command: Command) -> None:
-    """A variable that is set to nothing is one that is not set."""
-    nothing = dict.fromkeys(("AVNZ_INT_OUTPUT", "AVNZ_INT_CLIENT", "AVNZ_INT_SCHEMA", "AVNZ_INT_TOKEN"), "")
+    """A variable that is set to nothing is one that is not set; but a token that is lost gives no rights."""
+    nothing = dict.fromkeys(("AVNZ_INT_OUTPUT", "AVNZ_INT_CLIENT", "AVNZ_INT_SCHEMA"), "")
 
     assert command("tenant", "list").stdout == command("tenant", "list", env=nothing).stdout
+    assert "is no whole token" in command("tenant", "list", env={"AVNZ_INT_TOKEN": ""}, exit_code=4).stderr
 
 
 def test_names_taken(on_both: Command, gateway: SteeredGateway) -> None:

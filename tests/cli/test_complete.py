@@ -53,7 +53,9 @@ def filled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """The URL of a filled database, which is the configured one; the test runs once on each kind."""
     url = str(request.getfixturevalue(f"filled_{request.param}"))
     monkeypatch.setenv("AVNZ_INT_DATABASE_URL", url)
-    monkeypatch.setenv("AVNZ_INT_TOKEN", TOKENS.get(url, ""))
+    monkeypatch.delenv("AVNZ_INT_TOKEN", raising=False)
+    if url in TOKENS:
+        monkeypatch.setenv("AVNZ_INT_TOKEN", TOKENS[url])
     return url
 
 

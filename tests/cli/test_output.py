@@ -77,11 +77,12 @@ def test_one_object(command: Command) -> None:
 
 
 def test_nothing(command: Command) -> None:
-    """A listing without rows is an empty array, no line, no table; a person is told on standard error."""
+    """A listing without rows is an empty array, no line, a header, no table; a person is told so."""
     said = command("client", "list")
     assert ("", "(nothing there)\n") == (said.stdout, said.stderr)
-    for form, expected in (("json", "[]\n"), ("jsonl", ""), ("csv", "")):
+    for form, expected in (("json", "[]\n"), ("jsonl", "")):
         assert expected == command("client", "list", "-o", form).stdout
+    assert command("client", "list", "-o", "csv").stdout.startswith("id,clientId,client,provider,")
 
 
 def test_environment(command: Command) -> None:
