@@ -20,7 +20,7 @@ from support.postgres import PostgresDatabases, shared_server
 from support.scenes import SteeredGateway
 from support.services import prepared
 
-settings.register_profile("suite", deadline=None, max_examples=50)
+settings.register_profile("suite", deadline=None, max_examples=30)
 settings.load_profile("suite")
 
 # Read before any test's environment is emptied.

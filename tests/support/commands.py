@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -75,12 +76,18 @@ def every_command() -> Iterator[tuple[tuple[str, ...], Any]]:
 
 def leaves() -> list[str]:
     """The words of every command that is no group, joined by spaces."""
-    return [" ".join(words) for words, found in every_command() if not hasattr(found, "commands")]
+    return [" ".join(words) for words, found in _tree().items() if not hasattr(found, "commands")]
+
+
+@functools.cache
+def _tree() -> dict[tuple[str, ...], Any]:
+    """Every command by its words: to import them all takes a second."""
+    return dict(every_command())
 
 
 def takes_output(name: str) -> bool:
     """Whether a command of the tree has `-o`."""
-    found = dict(every_command())[tuple(name.split())]
+    found = _tree()[tuple(name.split())]
     return any("-o" in parameter.opts for parameter in found.params)
 
 

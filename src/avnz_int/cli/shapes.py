@@ -5,6 +5,7 @@ A name is the command's words joined by `-`: `client-list`. A wheel holds a file
 
 from __future__ import annotations
 
+import functools
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -110,6 +111,7 @@ def name_of(command: str) -> str:
     return command.replace(" ", "-")
 
 
+@functools.cache
 def schemas() -> dict[str, dict[str, Any]]:
     """Name -> JSON Schema of every shape."""
     return {name_of(command): json_schema.of(kind, f"avnz-int {command}") for command, kind in SHAPES.items()}
