@@ -62,70 +62,70 @@ def test_every_recipe_is_run() -> None:
     assert {"validate", "seed", "drift", "nightly", "rotation", "env", "postgresql"} == set(RECIPES)
 
 
-def test_definitions(on_both: Command) -> None:
+def test_definitions(command: Command) -> None:
     """Seeds are checked, brought into the database, and what differs later is found with its exit code."""
-    definitions = on_both.folder / "seeds" / "definitions"
+    definitions = command.folder / "seeds" / "definitions"
     definitions.mkdir(parents=True)
     for seed in (SEEDS / "definitions").glob("*.json"):
         (definitions / seed.name).write_bytes(seed.read_bytes())
-    done(on_both, "validate")
-    done(on_both, "seed")
-    done(on_both, "drift")
+    done(command, "validate")
+    done(command, "seed")
+    done(command, "drift")
 
     seed = definitions / "stripe.json"
     was = seed.read_text(encoding="utf-8")
     seed.write_text(was.replace('"name": "Stripe"', '"name": "Stripe Payments"', 1), encoding="utf-8")
-    assert 5 == follow(on_both, "drift").returncode
-    assert "Stripe" == on_both("definitions", "show", "stripe", "-o", "json").json["name"]
-    done(on_both, "seed")
-    done(on_both, "drift")
-    assert "Stripe Payments" == on_both("definitions", "show", "stripe", "-o", "json").json["name"]
+    assert 5 == follow(command, "drift").returncode
+    assert "Stripe" == command("definitions", "show", "stripe", "-o", "json").json["name"]
+    done(command, "seed")
+    done(command, "drift")
+    assert "Stripe Payments" == command("definitions", "show", "stripe", "-o", "json").json["name"]
 
     seed.write_text(was.replace('"category"', '"kategory"', 1), encoding="utf-8")
-    refused = follow(on_both, "validate")
+    refused = follow(command, "validate")
     assert (2, True) == (refused.returncode, "stripe.json" in refused.stdout + refused.stderr)
 
 
-def test_nightly(on_both: Command) -> None:
+def test_nightly(command: Command) -> None:
     """All that is due is tested and reported, nothing is due twice; each exit code means what is said."""
-    own(on_both)
-    shared(on_both)
-    url = on_both.url
-    done(on_both, "nightly")
-    report = on_both.folder / "connections.xml"
+    own(command)
+    shared(command)
+    url = command.url
+    done(command, "nightly")
+    report = command.folder / "connections.xml"
     assert [] == list(ET.parse(report).iter("testcase"))
 
     for table in ("ClientIntegration", "PlatformIntegration"):
         execute(url, f'UPDATE "{table}" SET "lastTestedAt" = \'2020-01-01T00:00:00.000Z\'')
-    done(on_both, "nightly")
+    done(command, "nightly")
     assert 2 == len(list(ET.parse(report).iter("testcase")))
-    lines = (on_both.folder / "connections.jsonl").read_text().splitlines()
+    lines = (command.folder / "connections.jsonl").read_text().splitlines()
     assert [True, True] == [json.loads(line)["success"] for line in lines]
 
     old = 'UPDATE "ClientIntegration" SET "lastTestedAt" = \'2020-01-01T00:00:00.000Z\''
-    own(on_both, "Wrong", "--no-test")
-    wrong = on_both.file("wrong", "not the password")
+    own(command, "Wrong", "--no-test")
+    wrong = command.file("wrong", "not the password")
     new = ("partner=PayPal", "vendor=acme", "user=acme", f"password=@{wrong}")
-    on_both(
+    command(
         "client",
         "update",
         "acme/Wrong",
         "--no-test",
         *(word for one in new for word in ("--credential", one)),
     )
-    assert 6 == follow(on_both, "nightly").returncode
-    (listed,) = on_both("client", "list", "--status", "error", "-o", "json").json
+    assert 6 == follow(command, "nightly").returncode
+    (listed,) = command("client", "list", "--status", "error", "-o", "json").json
     assert "Wrong" == listed["name"]
 
-    on_both("client", "delete", "acme/Wrong", "--yes")
+    command("client", "delete", "acme/Wrong", "--yes")
     execute(url, old)
     nobody: dict[str, str | None] = {"AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW": "http://127.0.0.1:9"}
-    assert 7 == follow(on_both, "nightly", nobody).returncode
-    assert [] == on_both("client", "list", "--status", "error", "-o", "json").json
+    assert 7 == follow(command, "nightly", nobody).returncode
+    assert [] == command("client", "list", "--status", "error", "-o", "json").json
 
     execute(url, old)
     execute(url, "UPDATE \"ClientIntegration\" SET environment = 'sandbox'")
-    assert 8 == follow(on_both, "nightly").returncode
+    assert 8 == follow(command, "nightly").returncode
 
 
 def test_rotation(on_both: Command) -> None:
@@ -151,19 +151,19 @@ def test_rotation(on_both: Command) -> None:
     on_both("test", "acme/Main")
 
 
-def test_env(on_both: Command) -> None:
+def test_env(command: Command) -> None:
     """What a .env file held is stored and tested, its lines can go, and the program gets it from `run`."""
     given = f"PORT=80\nPAYFLOW_VENDOR=acme\nexport PAYFLOW_PWD='{PASSWORD}'\nPAYFLOW_PARTNER = PayPal\n"
-    on_both.file(".env", given)
-    on_both.file("charge", '#!/bin/sh\nprintf %s "$PAYFLOW_PASSWORD" > charged\n', mode=0o700)
-    result = follow(on_both, "env")
+    command.file(".env", given)
+    command.file("charge", '#!/bin/sh\nprintf %s "$PAYFLOW_PASSWORD" > charged\n', mode=0o700)
+    result = follow(command, "env")
     assert 0 == result.returncode, result.stderr
 
-    assert PASSWORD not in result.stdout + result.stderr + (on_both.folder / "imported.json").read_text()
-    assert "PORT=80\n" == (on_both.folder / ".env.rest").read_text()
-    assert PASSWORD == (on_both.folder / "charged").read_text()
-    assert given == (on_both.folder / ".env").read_text()
-    assert 0o600 == (on_both.folder / "imported.json").stat().st_mode & 0o777
+    assert PASSWORD not in result.stdout + result.stderr + (command.folder / "imported.json").read_text()
+    assert "PORT=80\n" == (command.folder / ".env.rest").read_text()
+    assert PASSWORD == (command.folder / "charged").read_text()
+    assert given == (command.folder / ".env").read_text()
+    assert 0o600 == (command.folder / "imported.json").stat().st_mode & 0o777
 
 
 def test_postgresql(command: Command, empty_postgres_url: str) -> None:
