@@ -79,8 +79,9 @@ def test_goes_on(
     bad = [hook(services, name, "https://hooks.example.com/") for name in ("A", "B", "C")]
     good = [own(services, name, test=False).id for name in ("D", "E", "F")]
     started = time.monotonic()
-    results = sweep(services, concurrency=2, timeout_s=1.0)
-    assert time.monotonic() - started < 6
+    # Long enough for a machine that does much else; what hangs is given up one after the other.
+    results = sweep(services, concurrency=2, timeout_s=2.0)
+    assert time.monotonic() - started < 9
     assert dict.fromkeys(bad, "unreachable") | dict.fromkeys(good, "ok") == outcomes(results)
     assert all("secret1" not in view.message for view in results.values())
 

@@ -45,7 +45,11 @@ def compare(state: State, problems: Problems, wanted: WantedPool, found: Found) 
     else:
         _members(step, problems, wanted.members, there, found)
         if step.fields and not step.puts:
-            step.puts = [replace(one, values={}) for one in wanted.members[:1] if _named(wanted, one, found)]
+            step.puts = [
+                replace(one, provider=provider, name=name, values={})
+                for one in wanted.members[:1]
+                for provider, name in _named(wanted, one, found)
+            ]
     return step if row is None or step.fields else None
 
 
@@ -96,8 +100,10 @@ def _nothing(step: PoolStep) -> str:
     return f"the organization has no {kind} of this provider"
 
 
-def _named(wanted: WantedPool, member: WantedMember, found: Found) -> bool:
-    return len(found(wanted.client, member.provider, member.name)) == 1
+def _named(wanted: WantedPool, member: WantedMember, found: Found) -> list[tuple[str, str | None]]:
+    """The one account that a member names; none where it names several, or none."""
+    named = found(wanted.client, member.provider, member.name)
+    return named if len(named) == 1 else []
 
 
 def _as_it_is(wanted: WantedPool, provider: str, name: str | None) -> WantedMember:
