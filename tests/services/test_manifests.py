@@ -499,3 +499,16 @@ def test_made_as_by_hand(desk: Desk) -> None:
         )
         assert first == second
     assert all(services.checks.test(ADMIN, ref).success for ref in ("globex/Main", "acme/Main"))
+
+
+def test_strategy_alone(desk: Desk) -> None:
+    """A pool whose strategy changes and nothing else keeps its accounts, named in short as they are."""
+    desk.apply(FULL)
+    desk.apply(FULL.replace("strategy: weighted", "strategy: priority"))
+    (pool,) = [one for one in desk.services.pools.listing(ADMIN) if one.name == "Cards"]
+
+    assert ("priority", ["Main"], [3]) == (
+        pool.strategy,
+        [member.name for member in pool.members],
+        [member.weight for member in pool.members],
+    )
