@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from avnz_int.cli import progress
 from avnz_int.cli.state import State, stdin_bytes
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
 from avnz_int.model.bulk import Progress
@@ -108,7 +109,7 @@ def passphrase(state: State, file: str | None, variable: str | None, *, twice: b
         return Secret(value)
     if not state.interactive():
         raise UsageError("a passphrase is needed, and nobody can be asked for it", hint=_HINT)
-    from avnz_int.cli import prompts  # noqa: PLC0415
+    from avnz_int.cli import prompts  # noqa: PLC0415  # only where somebody is asked
 
     found = Secret(prompts.secret("Passphrase of the bundle"))
     if twice and Secret(prompts.secret("The same once more")) != found:
@@ -150,25 +151,15 @@ def whole_file(path: Path, kept: Sequence[Path] = ()) -> Iterator[IO[str]]:
 
 
 @contextlib.contextmanager
-def progress(what: str) -> Iterator[Callable[[Progress], None]]:
-    """A bar with count and rate on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415  # 48 ms that a script does not pay
-    from rich.progress import Progress as Bar  # noqa: PLC0415
-    from rich.progress import ProgressColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+def on_batch(what: str) -> Iterator[Callable[[Progress], None]]:
+    """What is told after each batch; a person sees count and rate."""
 
-    class Count(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            failed = f", {task.fields['failed']:,} bad" if task.fields["failed"] else ""
-            return Text(f"{int(task.completed):,} records{failed}, {task.speed or 0:,.0f}/s")
+    def told(task: Any) -> str:
+        failed = f", {task.fields['failed']:,} bad" if task.fields["failed"] else ""
+        return f"{int(task.completed):,} records{failed}, {task.speed or 0:,.0f}/s"
 
-    columns = (*Bar.get_default_columns()[:2], Count(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None, failed=0)
-        yield lambda now: bar.update(task, completed=now.records, failed=now.failed)
+    with progress.bar(what, told=told, open_ended=True, failed=0) as update:
+        yield lambda now: update(completed=now.records, failed=now.failed)
 
 
 def _open(path: Path, option: str) -> BinaryIO:

@@ -21,9 +21,9 @@ def parse(text: str, what: str) -> EnvFile:
     Raises:
         InvalidInputError: a line is none of the dialect; named by its number, never quoted.
     """
-    from dotenv import dotenv_values  # noqa: PLC0415
-    from dotenv.parser import parse_stream  # noqa: PLC0415
-    from dotenv.variables import Variable, parse_variables  # noqa: PLC0415
+    from dotenv import dotenv_values  # noqa: PLC0415  # import-env alone reads such files
+    from dotenv.parser import parse_stream  # noqa: PLC0415  # as above
+    from dotenv.variables import Variable, parse_variables  # noqa: PLC0415  # as above
 
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     bindings = list(parse_stream(io.StringIO(text)))

@@ -38,7 +38,7 @@ def source(file: str) -> Source:
         UsageError: there is no such file.
         InvalidInputError: larger than 16 MiB, or not UTF-8.
     """
-    from avnz_int.services.manifests import Source  # noqa: PLC0415
+    from avnz_int.services.manifests import Source  # noqa: PLC0415  # the services, which --help does not need
 
     path, origin = Path(file), "standard input" if file == "-" else file
     try:
@@ -77,7 +77,7 @@ def _count(view: PlanView) -> str:
 
 
 def _draw_change(out: Console, change: Change) -> None:
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415  # Rich, which JSON does not need
 
     sign, style = _SIGNS[change.action]
     line = Text(f"{sign} {change.kind.ljust(8)}  {printable(change.ref)}", style)

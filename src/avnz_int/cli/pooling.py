@@ -107,7 +107,7 @@ def add(
     The first account makes the pool.
     """
     from avnz_int.model.inputs import UNSET  # noqa: PLC0415  # what a TAB does not need
-    from avnz_int.model.routing import MemberChanges  # noqa: PLC0415
+    from avnz_int.model.routing import MemberChanges  # noqa: PLC0415  # what a TAB does not need
 
     state = state_of(ctx)
     wanted = MemberChanges(
@@ -147,7 +147,7 @@ def remove(
     state = state_of(ctx)
     whose = state.client(client)
     if account is None:
-        from avnz_int.cli import prompts  # noqa: PLC0415
+        from avnz_int.cli import prompts  # noqa: PLC0415  # only where somebody is asked
 
         owner = "" if whose is None else f" of {whose}"
         prompts.confirm_or_refuse(
@@ -189,6 +189,6 @@ def _lines(view: PoolView) -> list[dict[str, Any]]:
 
 
 def _money(amount: int | None, code: str | None) -> str | None:
-    from avnz_int.model import currency  # noqa: PLC0415
+    from avnz_int.model import currency  # noqa: PLC0415  # only where a limit is shown
 
     return None if amount is None or code is None else currency.shown(amount, code)

@@ -34,7 +34,7 @@ def text_of(view: StatementView) -> str:
 
 
 def _wrapped(text: str, amount: str, room: int, width: int) -> list[str]:
-    import textwrap  # noqa: PLC0415
+    import textwrap  # noqa: PLC0415  # only --print wraps
 
     first, *rest = textwrap.wrap(printable(text), room, subsequent_indent="  ") or [""]
     return [f"{first:<{room}}  {amount:>{width}}", *rest]

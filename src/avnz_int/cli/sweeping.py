@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from avnz_int.cli import output
+from avnz_int.cli import output, progress
 from avnz_int.cli.printable import printable
 from avnz_int.cli.state import Format, State
 from avnz_int.errors import StorageError, UsageError
@@ -54,11 +52,11 @@ def run(
     chosen = sweep.choose(state.actor, selection)
     views: list[CheckView] = []
     try:
-        with _progress(len(chosen)) as advance:
+        with progress.bar("testing", total=len(chosen)) as update:
 
             def on_result(view: CheckView) -> None:
                 views.append(view)
-                advance()
+                update(advance=1)
 
             sweep.run(
                 state.actor,
@@ -164,18 +162,3 @@ def _require_writable(path: Path) -> None:
         raise UsageError(f"--junit {path} is a folder", hint="name a file")
     if not path.parent.is_dir():
         raise UsageError(f"--junit {path}: there is no folder {path.parent}", hint="make it, or name another")
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("testing", total=total)
-        yield lambda: bar.advance(task)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
 
-from avnz_int.cli import output
+from avnz_int.cli import output, progress
 from avnz_int.cli.state import Format, Output, not_empty, state_of
 from avnz_int.errors import DiffersError, UsageError
 
@@ -75,8 +72,10 @@ def copy(
     """
     state = state_of(ctx)
     url = _address(to)
-    with _progress() as on_rows:
-        view = state.services.copying.copy(state.actor, url, on_rows)
+    with progress.bar("copying") as update:
+        view = state.services.copying.copy(
+            state.actor, url, lambda done, total: update(completed=done, total=total)
+        )
     output.emit(state, form, view)
 
 
@@ -98,21 +97,6 @@ def _address(given: str) -> str:
     if not url:
         raise UsageError(f"--to env:{name}: {name} is not set", hint=f"export {name} in this environment")
     return checked_url(url)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("copying", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def register(root: typer.Typer) -> None:

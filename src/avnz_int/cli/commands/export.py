@@ -78,8 +78,8 @@ def export(
     else:
         write = _writer(records_as, Format.TABLE if file else form, kinds or [])
         records = state.services.bulk_export.masked(state.actor, selection)
-    with _place(state, file) as out, bulk.progress("exporting") as on_batch:
-        records.on_batch = on_batch
+    with _place(state, file) as out, bulk.on_batch("exporting") as told:
+        records.on_batch = told
         # Closed here, so that what breaks off is recorded as broken off before the command ends.
         with contextlib.closing(iter(records)) as found:
             write(out, found)

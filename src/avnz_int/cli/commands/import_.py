@@ -84,8 +84,8 @@ def import_(
         concurrency=concurrency,
         timeout_s=timeout,
     )
-    with bulk.progress("importing") as on_batch:
-        report = state.services.bulk_import.run(state.actor, records, options, on_batch=on_batch)
+    with bulk.on_batch("importing") as told:
+        report = state.services.bulk_import.run(state.actor, records, options, on_batch=told)
     output.emit(state, form, report, lambda _: _table(state, report))
     if report.dry_run:
         state.notify("nothing was changed: this is what an import would do")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from avnz_int.cli import output
+from avnz_int.cli import output, progress
 from avnz_int.cli.state import Format, Output, State, Yes, state_of
 from avnz_int.errors import UsageError
 from avnz_int.model.enums import KeyPurpose
@@ -74,14 +71,14 @@ def rotate_key(
     elif purpose is not KeyPurpose.CREDENTIALS:
         view = keys.rotate_purpose(state.actor, purpose)
     else:
-        with _progress() as on_batch:
+        with progress.bar("sealing anew", told=lambda task: f"{task.speed or 0:,.0f} rows/s") as update:
             view = keys.rotate(
                 state.actor,
                 new_key=new_key,
                 resume=resume,
                 batch_size=batch_size,
                 workers=workers,
-                on_batch=on_batch,
+                on_batch=lambda now: update(completed=now.resealed + now.unreadable, total=now.total),
             )
     output.emit(state, form, view)
     if view.unreadable:
@@ -112,28 +109,6 @@ def _retire(state: State, *, grace: int, dry_run: bool, yes: bool) -> RotationVi
         question = "Erase every older data key that nothing stored here needs? It cannot be undone."
         prompts.confirm_or_refuse(question=question, interactive=state.interactive(), yes=yes)
     return state.services.keys.retire(state.actor, grace_days=grace, dry_run=dry_run)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[Any], None]]:
-    """A bar with rate and time left on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console  # 48 ms that a script does not pay
-    from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            return Text(f"{task.speed or 0:,.0f} rows/s")
-
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("sealing anew", total=None)
-        yield lambda progress: bar.update(
-            task, completed=progress.resealed + progress.unreadable, total=progress.total
-        )
 
 
 def register(root: typer.Typer) -> None:
