@@ -25,26 +25,32 @@ def follow(connection: Connection, row: Mapping[str, Any], moment: datetime) -> 
     current = prices.open_period(connection, row["id"])
     active = row["status"] == Status.ACTIVE
     if active and current is None:
-        begun = {
-            "id": clock.new_id(),
-            "clientId": row["clientId"],
-            "clientIntegrationId": row["id"],
-            "platformIntegrationId": row["platformIntegrationId"],
-            "startedAt": moment,
-            "endedAt": None,
-        }
-        rows.add(connection, prices.PERIOD, begun)
+        begin(connection, row, moment)
     elif current is not None and not active:
-        _end(connection, current, moment)
+        end_period(connection, current, moment)
+
+
+def begin(connection: Connection, row: Mapping[str, Any], moment: datetime) -> None:
+    """Begin a period of a client integration, given by its `id`, `clientId` and `platformIntegrationId`."""
+    begun = {
+        "id": clock.new_id(),
+        "clientId": row["clientId"],
+        "clientIntegrationId": row["id"],
+        "platformIntegrationId": row["platformIntegrationId"],
+        "startedAt": moment,
+        "endedAt": None,
+    }
+    rows.add(connection, prices.PERIOD, begun)
 
 
 def end(connection: Connection, client_integration_id: str, moment: datetime) -> None:
     """End the period of an integration that is about to be deleted, if one is open."""
     current = prices.open_period(connection, client_integration_id)
     if current is not None:
-        _end(connection, current, moment)
+        end_period(connection, current, moment)
 
 
-def _end(connection: Connection, period: rows.Row, moment: datetime) -> None:
-    # Two changes in one millisecond may have pushed the beginning ahead of the clock.
+def end_period(connection: Connection, period: rows.Row, moment: datetime) -> None:
+    """End a period that is open."""
+    # The beginning may be ahead of the clock: by two changes in one millisecond, or where it was set back.
     rows.change(connection, prices.PERIOD, period["id"], {"endedAt": max(moment, period["startedAt"])})

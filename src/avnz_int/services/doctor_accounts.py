@@ -7,10 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from avnz_int import clock
-from avnz_int.db import clients, doctor, platform, prices, rows, tenants
+from avnz_int.db import clients, doctor, platform, tenants
 from avnz_int.model.doctor import Finding, Subject
-from avnz_int.services import merchants, usage_sums
+from avnz_int.services import activation, merchants, usage_sums
 from avnz_int.services.doctor_check import (
     FIX,
     Check,
@@ -88,27 +87,14 @@ def _periods(look: Look) -> Iterator[Finding]:
 def _in_step(repair: Repair) -> int:
     def begin(connection: Connection, after: str) -> list[str]:
         found = doctor.without_period(connection, after=after, limit=_PAGE)
-        made = [
-            {
-                "id": clock.new_id(),
-                "clientId": row["clientId"],
-                "clientIntegrationId": row["id"],
-                "platformIntegrationId": row["platformIntegrationId"],
-                "startedAt": repair.moment,
-                "endedAt": None,
-            }
-            for row in found
-        ]
-        if made:
-            rows.add_all(connection, prices.PERIOD, made)
+        for row in found:
+            activation.begin(connection, row, repair.moment)
         return [row["id"] for row in found]
 
     def end(connection: Connection, after: str) -> list[str]:
         found = list(doctor.idle_periods(connection, after=after, limit=_PAGE))
         for row in found:
-            # A clock that was set back must not end it before it began.
-            moment = max(repair.moment, row["startedAt"])
-            rows.change(connection, prices.PERIOD, row["id"], {"endedAt": moment})
+            activation.end_period(connection, row, repair.moment)
         return [row["id"] for row in found]
 
     # Never for the past: what was charged, or was not, stays as it is.
