@@ -16,6 +16,7 @@ from avnz_int.model.inputs import NewClient
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views import ClientView, OfferView, PlatformOfferView
 from avnz_int.services import access, field_order, integrations, refs, sealing, showing
+from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import CLIENT_TABLE, Definition
 from avnz_int.services.prices import PriceBook, shown
 from avnz_int.services.work import Reading, Writing
@@ -116,6 +117,34 @@ def locked(work: Writing, row: rows.Row) -> rows.Row:
     if current is None or current["updatedAt"] != row["updatedAt"]:
         raise ChangedMeanwhileError(f"{row['client']}/{row['name']} was changed by somebody else meanwhile")
     return current
+
+
+def change(
+    work: Writing,
+    row: rows.Row,
+    values: Mapping[str, Any],
+    actor: Actor,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    action: Action | None = None,
+) -> rows.Row:
+    """The row after a change that needs no test, with its event; account and activation period follow.
+
+    Args:
+        work: the transaction.
+        row: as it stands, with its client and platform integration.
+        values: the columns that get other values.
+        actor: who changes it.
+        facts: what the event holds beside them.
+        action: the deed, where it is another than the transaction's.
+    """
+    moment = integrations.next_moment(row["updatedAt"])
+    changed = {**values, "updatedAt": moment, "updatedBy": actor.id}
+    rows.change(work.connection, clients.INTEGRATION, row["id"], changed)
+    work.record(integrations.changes(row, changed) | dict(facts or {}), action=action, target=target(row))
+    after = {**row, **changed}
+    accounts.follow_client(work.connection, after, work.organization["id"], actor, moment)
+    return after
 
 
 def reread(work: Reading, row_id: str) -> rows.Row:

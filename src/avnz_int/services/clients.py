@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from avnz_int import clock
 from avnz_int.db import clients, keys, merchants, platform, rows
 from avnz_int.db import definitions as definition_rows
@@ -23,7 +21,7 @@ from avnz_int.services.integrations import CLIENT_TABLE, Definition
 from avnz_int.services.probe import Prober
 from avnz_int.services.saving import Plan, Saver, Snapshot, checked_priority
 from avnz_int.services.vault import Notify
-from avnz_int.services.work import Work, Writing
+from avnz_int.services.work import Work
 
 
 class ClientIntegrations:
@@ -282,7 +280,9 @@ class ClientIntegrations:
             )
             if not row["isDefault"]:
                 previous = client_rows.take_default(work, row, actor)
-                row = self._change(work, row, {"isDefault": True}, actor, client_rows.moved_default(previous))
+                row = client_rows.change(
+                    work, row, {"isDefault": True}, actor, client_rows.moved_default(previous)
+                )
             view = client_rows.listed(row, keys.readable_ids(work.connection))
         if view.effective_status != Status.ACTIVE:
             self._notify(
@@ -308,7 +308,9 @@ class ClientIntegrations:
                         f"{row['client']}/{row['name']} has not passed a connection test",
                         hint=f"avnz-int test {row['client']}/{row['name']}",
                     )
-                row = self._change(work, row, {"status": Status.ACTIVE.value, "errorMessage": None}, actor)
+                row = client_rows.change(
+                    work, row, {"status": Status.ACTIVE.value, "errorMessage": None}, actor
+                )
             return client_rows.listed(row, keys.readable_ids(work.connection))
 
     def disable(self, actor: Actor, ref: str, *, client: str | None = None) -> ClientView:
@@ -316,7 +318,7 @@ class ClientIntegrations:
         with self._work.writing(actor, Action.CLIENT_DISABLE) as work:
             row = client_rows.locked(work, client_rows.find(work, actor, Action.CLIENT_DISABLE, ref, client))
             if row["status"] != Status.INACTIVE:
-                row = self._change(work, row, {"status": Status.INACTIVE.value}, actor)
+                row = client_rows.change(work, row, {"status": Status.INACTIVE.value}, actor)
             return client_rows.listed(row, keys.readable_ids(work.connection))
 
     def delete(self, actor: Actor, ref: str, *, client: str | None = None) -> ClientView:
@@ -335,19 +337,3 @@ class ClientIntegrations:
                 facts["merchantAccount"] = [account["id"], None]
             work.record(facts)
             return client_rows.listed(row, keys.readable_ids(work.connection))
-
-    def _change(
-        self,
-        work: Writing,
-        row: rows.Row,
-        values: dict[str, Any],
-        actor: Actor,
-        facts: dict[str, Any] | None = None,
-    ) -> rows.Row:
-        moment = integrations.next_moment(row["updatedAt"])
-        changed = {**values, "updatedAt": moment, "updatedBy": actor.id}
-        rows.change(work.connection, clients.INTEGRATION, row["id"], changed)
-        work.record(integrations.changes(row, changed) | (facts or {}))
-        after = {**row, **changed}
-        accounts.follow_client(work.connection, after, work.organization["id"], actor, moment)
-        return after

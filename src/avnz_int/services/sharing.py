@@ -15,9 +15,8 @@ from avnz_int.model.inputs import Filter
 from avnz_int.model.pricing import Pricing
 from avnz_int.model.sharing import PriceView, ShareView, SimulationView
 from avnz_int.model.simulation import Month, OwnFees, break_even, own_cost, platform_cost
-from avnz_int.services import access, integrations, refs
-from avnz_int.services import merchants as accounts
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
+from avnz_int.services import access, client_rows, integrations, refs
+from avnz_int.services.integrations import PLATFORM_TABLE
 from avnz_int.services.prices import PriceBook, shown
 from avnz_int.services.pricing import Offer, put
 from avnz_int.services.vault import Notify
@@ -201,18 +200,9 @@ class Sharing:
 
     def _revoke(self, work: Writing, integration_id: str, actor: Actor) -> None:
         row = clients.by_id(work.connection, integration_id, lock=True)
-        if row is None or row["status"] == Status.INACTIVE:
-            return
-        moment = integrations.next_moment(row["updatedAt"])
-        changed = {"status": Status.INACTIVE.value, "updatedAt": moment, "updatedBy": actor.id}
-        rows.change(work.connection, clients.INTEGRATION, row["id"], changed)
-        work.record(
-            integrations.changes(row, changed) | {"revoked": True},
-            action=Action.CLIENT_DISABLE,
-            target=Target(CLIENT_TABLE, row["id"], row["clientId"]),
-        )
-        after = {**row, **changed}
-        accounts.follow_client(work.connection, after, work.organization["id"], actor, moment)
+        if row is not None and row["status"] != Status.INACTIVE:
+            ended = {"status": Status.INACTIVE.value}
+            client_rows.change(work, row, ended, actor, {"revoked": True}, action=Action.CLIENT_DISABLE)
 
 
 def _require_sharable(work: Reading, row: rows.Row) -> None:
