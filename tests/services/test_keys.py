@@ -252,7 +252,11 @@ def test_new_table_covered(services: Services, monkeypatch: pytest.MonkeyPatch) 
     }
     with services.database.write() as connection:
         metadata.create_all(connection)
-        sealed = {c: vault.seal(connection, Secret({"is": c}), place) for c, place in places.items()}
+        cipher = vault.cipher(connection)
+        vault.count_seals(connection, cipher.active_kid, len(places))
+        sealed = {
+            c: (cipher.active_kid, cipher.seal(Secret({"is": c}), place)) for c, place in places.items()
+        }
         connection.execute(
             table.insert().values(
                 id="one",

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from avnz_int import clock
-from avnz_int.db import previous
+from avnz_int.db.integrations import TABLES
 from avnz_int.demo.gateway import PayflowGateway
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Environment, Mode, Role
@@ -141,6 +141,6 @@ def expire_previous(services: Services) -> None:
     """Let the grace time of all previous credentials be over."""
     moment = clock.now() - timedelta(seconds=1)
     with services.database.write() as connection:
-        for table in previous.TABLES:
+        for table in TABLES:
             held = table.c.previousCredentials.is_not(None)
             connection.execute(table.update().where(held).values(previousCredentialsExpireAt=moment))

@@ -16,7 +16,7 @@ from avnz_int.db.engine import Database
 from avnz_int.model.inputs import Filter, NewClient, NewPlatform
 from avnz_int.model.secret import Credentials, Secret
 from avnz_int.model.views import InitView
-from avnz_int.services import integrations
+from avnz_int.services import integrations, sealing
 from avnz_int.settings import Settings
 from avnz_int.wiring import Services
 
@@ -132,15 +132,12 @@ def add_many(services: Services, count: int, client: str = "acme") -> dict[str, 
         model = clients.by_id(connection, first)
         assert model is not None
         found = integrations.definition(connection, model["provider"])
+        seals = sealing.Seals(connection, work.vault, "ClientIntegration", count)
         made = []
         for name, password in passwords.items():
             row = {column.name: model[column.name] for column in clients.INTEGRATION.c}
             row |= {"id": clock.new_id(), "name": name}
-            place = integrations.place("ClientIntegration", row, found)
-            row["credentialsKeyId"], row["credentials"] = work.vault.seal(
-                connection, payflow_credentials(password), place
-            )
-            made.append(row)
+            made.append(row | seals.columns(row, found, payflow_credentials(password)))
         connection.execute(insert(clients.INTEGRATION), made)
     services.clients.delete(services.actor, first)
     return passwords

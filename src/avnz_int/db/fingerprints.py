@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, text
 
-from avnz_int.db import rows, tables
+from avnz_int.db import rows
+from avnz_int.db.integrations import TABLES
 from avnz_int.db.rows import Row
-
-TABLES = (rows.table_of(tables.PlatformIntegration), rows.table_of(tables.ClientIntegration))
 
 
 def missing(connection: Connection, table: Table, key_id: str, *, after: str, limit: int) -> list[Row]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Table, bindparam, func, select, text
 
 from avnz_int.db import doctor
-from avnz_int.db.fingerprints import TABLES
+from avnz_int.db.integrations import TABLES
 from avnz_int.db.rows import Row
 
 PLATFORM_OWNER = ""

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, null, select, update
 
-from avnz_int.db import rows, tables
+from avnz_int.db.integrations import TABLES
 
-TABLES = (rows.table_of(tables.PlatformIntegration), rows.table_of(tables.ClientIntegration))
-_COLUMNS = (
+COLUMNS = (
     *("previousCredentials", "previousCredentialsKeyId", "previousCredentialsExpireAt"),
     *("previousSettings", "previousEnvironment"),
 )
+"""All that a row holds of what was in force before."""
 
 
 def count_expired(connection: Connection, moment: datetime) -> int:
@@ -33,5 +33,5 @@ def destroy_expired(connection: Connection, moment: datetime) -> int:
     done = 0
     for table in TABLES:
         statement = update(table).where(table.c.previousCredentialsExpireAt <= moment)
-        done += connection.execute(statement.values(dict.fromkeys(_COLUMNS, null()))).rowcount
+        done += connection.execute(statement.values(dict.fromkeys(COLUMNS, null()))).rowcount
     return done

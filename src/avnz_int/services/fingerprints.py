@@ -17,6 +17,7 @@ from avnz_int.crypto import cipher as crypto
 from avnz_int.crypto import jwe
 from avnz_int.db import fingerprints as fingerprint_rows
 from avnz_int.db import keys, rows
+from avnz_int.db.integrations import TABLES
 from avnz_int.definitions import schema
 from avnz_int.errors import KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor
@@ -69,7 +70,7 @@ class Fingerprinter:
         A page is a transaction; a row that is changed meanwhile keeps what the change gave it.
         """
         done = lost = 0
-        for table in fingerprint_rows.TABLES:
+        for table in TABLES:
             after = ""
             while True:
                 with self._work.writing(actor, Action.CREDENTIALS_FINGERPRINT) as work:
@@ -94,9 +95,13 @@ class Fingerprinter:
         if not found:
             return None
         cipher = vault.cipher(work.connection)
+        definitions = {
+            provider: integrations.definition(work.connection, provider)
+            for provider in {row["provider"] for row in found}
+        }
         made = []
         for row in found:
-            definition = integrations.definition(work.connection, row["provider"])
+            definition = definitions[row["provider"]]
             try:
                 credentials = cipher.open(row["credentials"], integrations.place(table.name, row, definition))
             except (SealBrokenError, KeyMissingError):

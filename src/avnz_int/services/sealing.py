@@ -19,9 +19,7 @@ from avnz_int.services.vault import Vault
 from avnz_int.services.work import Writing
 
 PREVIOUS = "previousCredentials"
-NONE_BEFORE: Mapping[str, Any] = dict.fromkeys(
-    (PREVIOUS, f"{PREVIOUS}KeyId", f"{PREVIOUS}ExpireAt", "previousSettings", "previousEnvironment")
-)
+NONE_BEFORE: Mapping[str, Any] = dict.fromkeys(previous.COLUMNS)
 """A row that has nothing to go back to."""
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from avnz_int.crypto import cipher as crypto
-from avnz_int.crypto.cipher import Cipher, DataKeys, Place
+from avnz_int.crypto.cipher import Cipher, DataKeys
 from avnz_int.crypto.keyring import Keyring, MasterKeys
 from avnz_int.crypto.keysources import KeySource
 from avnz_int.db import keys
 from avnz_int.errors import ChangedMeanwhileError, ConflictError, KeyMissingError, SealBrokenError
 from avnz_int.model.enums import KeyPurpose, KeyStatus
-from avnz_int.model.secret import Credentials, Secret
+from avnz_int.model.secret import Secret
 
 WARN_SEALS = 2**31
 MAX_SEALS = 2**32
@@ -124,16 +124,6 @@ class Vault:
             return None if row is None else (row["id"], self.material(row))
         except (KeyMissingError, SealBrokenError):
             return None
-
-    def seal(self, connection: Connection, credentials: Credentials, place: Place) -> tuple[str, str]:
-        """The id of the key and the sealed text; the seal is counted in this transaction.
-
-        Raises:
-            ConflictError: the key has sealed as often as is safe.
-        """
-        cipher = self.cipher(connection)
-        self.count_seals(connection, cipher.active_kid, 1)
-        return cipher.active_kid, cipher.seal(credentials, place)
 
     def count_seals(self, connection: Connection, key_id: str, seals: int) -> None:
         """Count seals on the active key before they are made.

@@ -1,0 +1,7 @@
+"""The tables of integrations of both levels, for queries that treat them alike."""
+
+from __future__ import annotations
+
+from avnz_int.db import rows, tables
+
+TABLES = (rows.table_of(tables.PlatformIntegration), rows.table_of(tables.ClientIntegration))
