@@ -29,7 +29,7 @@ from avnz_int.db import bulk
 from avnz_int.definitions import loader
 from avnz_int.services.bulk_export import BATCH
 from support.postgres import PostgresServer
-from support.services import execute, prepared
+from support.services import execute, prepared, token_variables
 
 IMPORT_GOAL = 0.4
 EXPORT_GOAL = 2.0
@@ -98,6 +98,7 @@ def bench(kind: str, url: str, folder: Path, imported: int, exported: int) -> No
     keyring = folder / f"{kind}.json"
     variables = {"AVNZ_INT_DATABASE_URL": url, "AVNZ_INT_KEYRING": f"file://{keyring}"}
     with prepared(url, keyring) as services:
+        variables |= token_variables(url, keyring)
         for number in range(CLIENTS):
             services.tenants.add(services.actor, f"c{number}")
         with services.database.read() as connection:

@@ -31,7 +31,7 @@ from avnz_int.db import keys
 from avnz_int.model.enums import KeyPurpose
 from avnz_int.wiring import Services
 from support.postgres import PostgresServer
-from support.services import prepared
+from support.services import prepared, token_variables
 
 ROWS = 100_000
 SMALL = 10_000
@@ -137,6 +137,7 @@ def bench(name: str, url: str, folder: Path, count: int) -> None:
     keyring = folder / f"{name}.json"
     variables = {"AVNZ_INT_DATABASE_URL": url, "AVNZ_INT_KEYRING": f"file://{keyring}"}
     with prepared(url, keyring) as services:
+        variables |= token_variables(url, keyring)
         fill(services, min(SMALL, count))
         complete(services)
         small = examination(variables)[1]

@@ -19,7 +19,7 @@ from sqlalchemy import insert, select
 from avnz_int.db import clients
 from avnz_int.db.engine import Database
 from support.postgres import PostgresServer
-from support.services import CLIENTS, PASSWORD, add_untested, prepared, token_of
+from support.services import CLIENTS, PASSWORD, add_untested, prepared, token_variables
 
 ROWS = 10_000
 GOAL_S = 10
@@ -73,9 +73,7 @@ def measure(kind: str, url: str, folder: Path) -> None:
         "AVNZ_INT_KEYRING": f"file://{folder / 'keyring.json'}",
         "PAYFLOW_PASSWORD": PASSWORD,
     }
-    token = token_of(folder / "keyring.json")
-    if kind == "postgresql" and token.exists():
-        variables["AVNZ_INT_TOKEN"] = token.read_text()
+    variables |= token_variables(url, folder / "keyring.json")
     plan = Case("avnz-int plan", (*PROGRAM, "plan", "-f", str(path)), None, variables)
     compare(
         f"plan, {ROWS} integrations without a change, {kind}",

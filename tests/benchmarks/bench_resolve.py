@@ -17,7 +17,7 @@ from avnz_int import clock
 from avnz_int.db import clients, merchants, tenants
 from avnz_int.db.engine import Database
 from support.postgres import PostgresServer
-from support.services import prepared
+from support.services import prepared, token_variables
 from support.staging import Own, Platform, Using, stage
 
 CLIENTS = 10_000
@@ -69,9 +69,9 @@ def fill(url: str, folder: Path) -> None:
         database.close()
 
 
-def measure(kind: str, url: str) -> None:
+def measure(kind: str, url: str, folder: Path) -> None:
     """Time the processes in turns."""
-    variables = {"AVNZ_INT_DATABASE_URL": url}
+    variables = {"AVNZ_INT_DATABASE_URL": url} | token_variables(url, folder / "keyring.json")
     cases = [
         Case("start-up: avnz-int whoami", (*PROGRAM, "whoami", "-o", "json"), None, variables),
         Case("avnz-int resolve --all", (*PROGRAM, *ALL), None, variables),
@@ -100,11 +100,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'avnz-int.db'}"
         fill(url, Path(folder))
-        measure("sqlite", url)
+        measure("sqlite", url, Path(folder))
     with tempfile.TemporaryDirectory() as folder, PostgresServer() as server:
         url = server.url(server.create_database())
         fill(url, Path(folder))
-        measure("postgresql", url)
+        measure("postgresql", url, Path(folder))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from avnz_int.model.inputs import NewClient, NewPlatform
 from avnz_int.wiring import Services
 from support.postgres import PostgresServer
 from support.scenes import ADMIN, PAYFLOW, PRICE
-from support.services import execute, payflow_credentials, prepared
+from support.services import execute, payflow_credentials, prepared, token_variables
 
 LINES = 1_000_000
 LEAST = 0.40
@@ -131,6 +131,7 @@ def measure(kind: str, url: str, address: str, folder: Path, lines: int) -> None
     keyring = folder / "keyring.json"
     variables = {"AVNZ_INT_DATABASE_URL": url, "AVNZ_INT_KEYRING": f"file://{keyring}"}
     with prepared(url, keyring) as services:
+        variables |= token_variables(url, keyring)
         ids = scene(services)
     print(f"usage record of {lines:,} lines, {kind}")
     for suffix in ("jsonl", "csv"):
