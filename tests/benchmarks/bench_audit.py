@@ -38,14 +38,14 @@ print(count)
 """
 BARE = {
     "sqlite": """\
-import sys, json, sqlite3, sqlmodel
+import sys, json, sqlite3, sqlalchemy
 connection = sqlite3.connect(sys.argv[1])
 connection.row_factory = sqlite3.Row
 rows = map(dict, connection.execute('SELECT * FROM "AuditEvent" ORDER BY "chain", "sequence"'))
 """
     + _HASH,
     "postgresql": """\
-import sys, json, psycopg, sqlmodel
+import sys, json, psycopg, sqlalchemy
 from psycopg.rows import dict_row
 cursor = psycopg.connect(sys.argv[1]).cursor("events", row_factory=dict_row)
 cursor.itersize = 1000

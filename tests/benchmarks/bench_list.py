@@ -1,7 +1,7 @@
 """How long `client list -o json` of 10,000 rows takes, and a TAB among them, on both databases.
 
-Against a process that imports sqlmodel, reads the same rows with the bare driver, and dumps them. Run it: it
-prints the ratios.
+Against a process that imports sqlalchemy, reads the same rows with the bare driver, and dumps them. Run it:
+it prints the ratios.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ QUERY = (
 )
 BARE = {
     "sqlite": """\
-import sys, json, sqlite3, sqlmodel
+import sys, json, sqlite3, sqlalchemy
 with sqlite3.connect(sys.argv[1]) as connection:
     connection.row_factory = sqlite3.Row
     rows = [dict(row) for row in connection.execute(sys.argv[2])]
 sys.stdout.write(json.dumps(rows))
 """,
     "postgresql": """\
-import sys, json, psycopg, sqlmodel
+import sys, json, psycopg, sqlalchemy
 from psycopg.rows import dict_row
 with psycopg.connect(sys.argv[1], row_factory=dict_row) as connection:
     rows = connection.execute(sys.argv[2]).fetchall()
@@ -72,7 +72,7 @@ def measure(kind: str, url: str, address: str, folder: Path) -> None:
     compare(
         f"client list -o json, {ROWS} rows, {kind}",
         [
-            Case("sqlmodel, bare driver, json.dumps", (sys.executable, "-c", BARE[kind], address, QUERY)),
+            Case("sqlalchemy, bare driver, json.dumps", (sys.executable, "-c", BARE[kind], address, QUERY)),
             Case("avnz-int client list -o json", (*PROGRAM, "client", "list", "-o", "json"), 1.6, variables),
             Case(
                 "TAB behind `avnz-int client show acme/N`",

@@ -1,6 +1,6 @@
 """How long `plan` takes on 10,000 integrations without a change, on both databases.
 
-Against a process that imports sqlmodel and parses the same YAML with PyYAML. The goal of the plan itself is
+Against a process that imports sqlalchemy and parses the same YAML with PyYAML. The goal of the plan itself is
 10 seconds, which the best of three runs is held against. Run it: it prints both.
 """
 
@@ -24,7 +24,7 @@ from support.services import CLIENTS, PASSWORD, add_untested, prepared, token_va
 ROWS = 10_000
 GOAL_S = 10
 BARE = """\
-import sys, yaml, sqlmodel
+import sys, yaml, sqlalchemy
 print(len(yaml.load(open(sys.argv[1]), Loader=yaml.CSafeLoader)))
 """
 ITEM = """\
@@ -77,7 +77,7 @@ def measure(kind: str, url: str, folder: Path) -> None:
     plan = Case("avnz-int plan", (*PROGRAM, "plan", "-f", str(path)), None, variables)
     compare(
         f"plan, {ROWS} integrations without a change, {kind}",
-        [Case("sqlmodel, yaml.load", (sys.executable, "-c", BARE, str(path))), plan],
+        [Case("sqlalchemy, yaml.load", (sys.executable, "-c", BARE, str(path))), plan],
         rounds=3,
     )
     before = _processor_s()

@@ -30,7 +30,7 @@ HEAVY = {
     "ssl",
     "ctypes",
 }
-FOR_LISTINGS = {"cryptography", "ctypes", "pydantic", "sqlalchemy", "sqlmodel", "ssl"}
+FOR_LISTINGS = {"cryptography", "ctypes", "sqlalchemy", "ssl"}
 RUN = """\
 import json, sys
 from pathlib import Path

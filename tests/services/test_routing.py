@@ -32,7 +32,7 @@ from support.scenes import (
 from support.staging import Own, Platform, Using, stage
 
 WEIGHTED = PoolStrategy.WEIGHTED
-USAGE = rows.table_of(tables.UsageRecord)
+USAGE = tables.UsageRecord
 
 
 def pool(

@@ -11,8 +11,8 @@ from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 from avnz_int.model.inputs import EventFilter
 
-EVENT = rows.table_of(tables.AuditEvent)
-HEAD = rows.table_of(tables.AuditHead)
+EVENT = tables.AuditEvent
+HEAD = tables.AuditHead
 
 
 def lock_head(connection: Connection, chain: str) -> Row | None:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, func, select
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 
-MONTH = rows.table_of(tables.BillingMonth)
-STATEMENT = rows.table_of(tables.Statement)
-LINE = rows.table_of(tables.StatementLine)
-CLIENT = rows.table_of(tables.Client)
+MONTH = tables.BillingMonth
+STATEMENT = tables.Statement
+LINE = tables.StatementLine
+CLIENT = tables.Client
 
 
 def last_closed(connection: Connection) -> str | None:

@@ -11,9 +11,9 @@ from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 from avnz_int.model.inputs import Filter
 
-INTEGRATION = rows.table_of(tables.ClientIntegration)
-CLIENT = rows.table_of(tables.Client)
-PLATFORM = rows.table_of(tables.PlatformIntegration)
+INTEGRATION = tables.ClientIntegration
+CLIENT = tables.Client
+PLATFORM = tables.PlatformIntegration
 
 
 def _rows() -> Select[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 
-DEFINITION = rows.table_of(tables.IntegrationDefinition)
+DEFINITION = tables.IntegrationDefinition
 
 
 def by_provider(connection: Connection, provider: str) -> Row | None:

@@ -15,11 +15,11 @@ from avnz_int.db import merchants, prices, rows, tables
 from avnz_int.db.rows import Row
 from avnz_int.model.enums import Category, Mode, Status
 
-CLIENT = rows.table_of(tables.Client)
-INTEGRATION = rows.table_of(tables.ClientIntegration)
-PLATFORM = rows.table_of(tables.PlatformIntegration)
-DEFINITION = rows.table_of(tables.IntegrationDefinition)
-TOKEN = rows.table_of(tables.Token)
+CLIENT = tables.Client
+INTEGRATION = tables.ClientIntegration
+PLATFORM = tables.PlatformIntegration
+DEFINITION = tables.IntegrationDefinition
+TOKEN = tables.Token
 ACCOUNT = merchants.ACCOUNT
 PERIOD = prices.PERIOD
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from avnz_int.db import rows, tables
+from avnz_int.db import tables
 
-TABLES = (rows.table_of(tables.PlatformIntegration), rows.table_of(tables.ClientIntegration))
+TABLES = (tables.PlatformIntegration, tables.ClientIntegration)

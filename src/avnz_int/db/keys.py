@@ -19,7 +19,7 @@ from avnz_int.db.rows import Row
 from avnz_int.db.types import Sealed
 from avnz_int.model.enums import KeyPurpose, KeyStatus
 
-KEY = rows.table_of(tables.DataKey)
+KEY = tables.DataKey
 _IN_FORCE = ("environment", "settings")
 _BEFORE = ("previousEnvironment", "previousSettings")
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, or_, select
 from avnz_int.db import clients, merchants, platform, prices, rows, tables
 from avnz_int.db.rows import Row
 
-TOKEN = rows.table_of(tables.Token)
+TOKEN = tables.Token
 # What no plan looks at: the sealed values, and what other commands keep in the row.
 _UNREAD = {"credentials", "previousCredentials", "previousSettings", "usageThisMonth", "errorMessage"}
 

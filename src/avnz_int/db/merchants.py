@@ -12,9 +12,9 @@ from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 from avnz_int.model.enums import AccountStatus, Status
 
-ACCOUNT = rows.table_of(tables.MerchantAccount)
-CLIENT = rows.table_of(tables.Client)
-INTEGRATION = rows.table_of(tables.ClientIntegration)
+ACCOUNT = tables.MerchantAccount
+CLIENT = tables.Client
+INTEGRATION = tables.ClientIntegration
 
 
 def _rows() -> Select[Any]:

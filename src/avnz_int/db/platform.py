@@ -10,9 +10,9 @@ from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 from avnz_int.model.inputs import Filter
 
-PLATFORM = rows.table_of(tables.PlatformIntegration)
-CLIENT = rows.table_of(tables.Client)
-CLIENT_INTEGRATION = rows.table_of(tables.ClientIntegration)
+PLATFORM = tables.PlatformIntegration
+CLIENT = tables.Client
+CLIENT_INTEGRATION = tables.ClientIntegration
 
 
 def by_id(connection: Connection, row_id: str, *, lock: bool = False) -> Row | None:

@@ -11,11 +11,11 @@ from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 from avnz_int.model.enums import UsageStatus, UsageType
 
-POOL = rows.table_of(tables.AccountPool)
-MEMBER = rows.table_of(tables.AccountPoolMember)
-ACCOUNT = rows.table_of(tables.MerchantAccount)
-CLIENT = rows.table_of(tables.Client)
-USAGE = rows.table_of(tables.UsageRecord)
+POOL = tables.AccountPool
+MEMBER = tables.AccountPoolMember
+ACCOUNT = tables.MerchantAccount
+CLIENT = tables.Client
+USAGE = tables.UsageRecord
 
 
 def listing(connection: Connection, client_id: str | None = None, *, pool_id: str | None = None) -> list[Row]:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, func, or_, select
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 
-USAGE = rows.table_of(tables.UsageRecord)
-MONTH = rows.table_of(tables.BillingMonth)
-VERSION = rows.table_of(tables.PriceVersion)
-PERIOD = rows.table_of(tables.ActivationPeriod)
+USAGE = tables.UsageRecord
+MONTH = tables.BillingMonth
+VERSION = tables.PriceVersion
+PERIOD = tables.ActivationPeriod
 
 
 def versions(connection: Connection, platform_integration_ids: Collection[str] | None = None) -> list[Row]:

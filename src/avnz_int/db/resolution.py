@@ -7,11 +7,11 @@ from sqlalchemy import Connection, and_, select
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 
-CLIENT = rows.table_of(tables.Client)
-COMPANY = rows.table_of(tables.Company)
-INTEGRATION = rows.table_of(tables.ClientIntegration)
-PLATFORM = rows.table_of(tables.PlatformIntegration)
-ACCOUNT = rows.table_of(tables.MerchantAccount)
+CLIENT = tables.Client
+COMPANY = tables.Company
+INTEGRATION = tables.ClientIntegration
+PLATFORM = tables.PlatformIntegration
+ACCOUNT = tables.MerchantAccount
 
 
 def client_candidates(connection: Connection, category: str, client_id: str | None = None) -> list[Row]:

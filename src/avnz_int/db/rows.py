@@ -7,14 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, Select, Table, bindparam, insert, select, update
-from sqlmodel import SQLModel
 
 Row = Mapping[str, Any]
-
-
-def table_of(model: type[SQLModel]) -> Table:
-    """The Core table of a SQLModel class."""
-    return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel sets it on table classes
 
 
 def add(connection: Connection, table: Table, values: Row) -> None:

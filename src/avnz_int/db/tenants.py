@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Table, func, select
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 
-ORGANIZATION = rows.table_of(tables.Organization)
-CLIENT = rows.table_of(tables.Client)
-COMPANY = rows.table_of(tables.Company)
-CLIENT_INTEGRATION = rows.table_of(tables.ClientIntegration)
-PLATFORM_INTEGRATION = rows.table_of(tables.PlatformIntegration)
-MERCHANT = rows.table_of(tables.MerchantAccount)
+ORGANIZATION = tables.Organization
+CLIENT = tables.Client
+COMPANY = tables.Company
+CLIENT_INTEGRATION = tables.ClientIntegration
+PLATFORM_INTEGRATION = tables.PlatformIntegration
+MERCHANT = tables.MerchantAccount
 
 
 def organization(connection: Connection) -> Row | None:

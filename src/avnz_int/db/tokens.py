@@ -12,8 +12,8 @@ from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 from avnz_int.model.enums import Role
 
-TOKEN = rows.table_of(tables.Token)
-_CLIENT = rows.table_of(tables.Client)
+TOKEN = tables.Token
+_CLIENT = tables.Client
 
 
 def _with_client() -> Select[Any]:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Dialect, Text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from avnz_int import clock
@@ -23,6 +22,8 @@ class Timestamp(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The dialect's own type."""
         if dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import TIMESTAMP  # noqa: PLC0415  # SQLite pays nothing for it
+
             return TIMESTAMP(timezone=True, precision=3)  # type_descriptor() would lose the precision
         return dialect.type_descriptor(Text())
 
@@ -47,6 +48,8 @@ class _Jsonb(TypeDecorator[Any]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The dialect's own type."""
         if dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415
+
             return dialect.type_descriptor(JSONB(none_as_null=True))
         return dialect.type_descriptor(Text())
 
@@ -93,6 +96,8 @@ class TextArray(TypeDecorator[list[str]]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The dialect's own type."""
         if dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import ARRAY  # noqa: PLC0415
+
             return dialect.type_descriptor(ARRAY(Text()))
         return dialect.type_descriptor(Text())
 

@@ -28,15 +28,15 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
+from avnz_int.db.types import Json
 from avnz_int.model.enums import UsageStatus, UsageType
 
-USAGE = rows.table_of(tables.UsageRecord)
-INTEGRATION = rows.table_of(tables.ClientIntegration)
-CLIENT = rows.table_of(tables.Client)
+USAGE = tables.UsageRecord
+INTEGRATION = tables.ClientIntegration
+CLIENT = tables.Client
 _IDS = 1000
 COLUMNS = tuple(column.name for column in USAGE.c)
 """Of a record to insert, in this order; times are RFC 3339 in UTC with milliseconds."""
@@ -313,7 +313,7 @@ def rates_table(connection: Connection, rates: Mapping[str, int]) -> tuple[Any, 
             "key", column("value", BigInteger), name="rates"
         )
         return table, table.c.value
-    given = cast(literal(dict(rates), JSONB), JSONB)
+    given = cast(literal(dict(rates), Json), Json)
     table = func.jsonb_each_text(given).table_valued("key", "value", name="rates")
     return table, cast(table.c.value, BigInteger)
 

@@ -6,161 +6,136 @@ accounts and price versions by their ids without foreign keys. Only the client s
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
-from sqlmodel import Field
+from sqlalchemy import CheckConstraint, Index, Table, UniqueConstraint
 
 from avnz_int.db import columns
-from avnz_int.db.columns import Row
+from avnz_int.db.columns import metadata
 from avnz_int.model.enums import LineKind, UsageStatus, UsageType
 
-
-class PriceVersion(Row, table=True):
-    """What using a platform integration costs all clients, or one, from a time on; never changed.
+PriceVersion = Table(
+    "PriceVersion",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("organizationId", to="Organization.id"),
+    columns.text("platformIntegrationId"),
+    columns.text("clientId", to="Client.id", required=False),
+    columns.text("percentageFee"),
+    columns.number("flatFee", big=True),
+    columns.number("monthlyMinimum", big=True),
+    columns.text("currency"),
+    columns.time("effectiveAt"),
+    columns.time("createdAt"),
+    columns.text("createdBy"),
+    CheckConstraint('"flatFee" >= 0 AND "monthlyMinimum" >= 0', name="fees"),
+    columns.one_where(
+        '"clientId" IS NULL', "PriceVersion_for_all", "platformIntegrationId", "currency", "effectiveAt"
+    ),
+    columns.one_where(
+        '"clientId" IS NOT NULL',
+        "PriceVersion_for_one",
+        "platformIntegrationId",
+        "clientId",
+        "currency",
+        "effectiveAt",
+    ),
+)
+"""What using a platform integration costs all clients, or one, from a time on; never changed.
 
     `percentageFee` is a decimal in text, per cent of the amount; the other fees are minor units.
     """
 
-    __tablename__ = "PriceVersion"
-    __table_args__ = (
-        CheckConstraint('"flatFee" >= 0 AND "monthlyMinimum" >= 0', name="fees"),
-        Index(
-            "PriceVersion_for_all",
-            "platformIntegrationId",
-            "currency",
-            "effectiveAt",
-            unique=True,
-            postgresql_where=text('"clientId" IS NULL'),
-            sqlite_where=text('"clientId" IS NULL'),
-        ),
-        Index(
-            "PriceVersion_for_one",
-            "platformIntegrationId",
-            "clientId",
-            "currency",
-            "effectiveAt",
-            unique=True,
-            postgresql_where=text('"clientId" IS NOT NULL'),
-            sqlite_where=text('"clientId" IS NOT NULL'),
-        ),
-    )
 
-    id: str = columns.text(key=True)
-    organizationId: str = columns.text(to="Organization.id")
-    platformIntegrationId: str = columns.text()
-    clientId: str | None = columns.text(to="Client.id", required=False)
-    percentageFee: str = columns.text()
-    flatFee: int = Field(sa_type=BigInteger)
-    monthlyMinimum: int = Field(sa_type=BigInteger)
-    currency: str = columns.text()
-    effectiveAt: datetime = columns.time()
-    createdAt: datetime = columns.time()
-    createdBy: str = columns.text()
+ActivationPeriod = Table(
+    "ActivationPeriod",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("clientId", to="Client.id", index=True),
+    columns.text("clientIntegrationId"),
+    columns.text("platformIntegrationId"),
+    columns.time("startedAt"),
+    columns.time("endedAt", required=False),
+    CheckConstraint('"endedAt" >= "startedAt"', name="order"),
+    columns.one_where('"endedAt" IS NULL', "ActivationPeriod_one_open", "clientIntegrationId"),
+    Index("ActivationPeriod_platform_idx", "platformIntegrationId", "clientId"),
+)
+"""A time in which a client had a platform-mode integration active; open while `endedAt` is null."""
 
 
-class ActivationPeriod(Row, table=True):
-    """A time in which a client had a platform-mode integration active; open while `endedAt` is null."""
-
-    __tablename__ = "ActivationPeriod"
-    __table_args__ = (
-        CheckConstraint('"endedAt" >= "startedAt"', name="order"),
-        Index(
-            "ActivationPeriod_one_open",
-            "clientIntegrationId",
-            unique=True,
-            postgresql_where=text('"endedAt" IS NULL'),
-            sqlite_where=text('"endedAt" IS NULL'),
-        ),
-        Index("ActivationPeriod_platform_idx", "platformIntegrationId", "clientId"),
-    )
-
-    id: str = columns.text(key=True)
-    clientId: str = columns.text(to="Client.id", index=True)
-    clientIntegrationId: str = columns.text()
-    platformIntegrationId: str = columns.text()
-    startedAt: datetime = columns.time()
-    endedAt: datetime | None = columns.time(required=False)
-
-
-class UsageRecord(Row, table=True):
-    """A transaction as it was reported; append-only, once for each client, type and transaction id.
+UsageRecord = Table(
+    "UsageRecord",
+    metadata,
+    columns.text("clientId", key=True, to="Client.id"),
+    columns.text("type", key=True),
+    columns.text("transactionId", key=True),
+    columns.text("clientIntegrationId"),
+    columns.text("platformIntegrationId", required=False),
+    columns.text("merchantAccountId", required=False),
+    columns.number("amount", big=True),
+    columns.text("currency"),
+    columns.time("occurredAt"),
+    columns.text("status"),
+    columns.text("refundOf", required=False),
+    columns.text("priceVersionId", required=False),
+    columns.text("billingMonth"),
+    columns.time("recordedAt"),
+    columns.one_of("type", UsageType),
+    columns.one_of("status", UsageStatus),
+    CheckConstraint('"amount" >= 0', name="amount"),
+    Index("UsageRecord_month_idx", "billingMonth", "clientId"),
+)
+"""A transaction as it was reported; append-only, once for each client, type and transaction id.
 
     `amount` is minor units. `billingMonth` (`2026-11`) is the month that bills it: a later one where its own
     was closed already. Own-mode usage has no platform integration and costs nothing.
     """
 
-    __tablename__ = "UsageRecord"
-    __table_args__ = (
-        columns.one_of("type", UsageType),
-        columns.one_of("status", UsageStatus),
-        CheckConstraint('"amount" >= 0', name="amount"),
-        Index("UsageRecord_month_idx", "billingMonth", "clientId"),
-    )
 
-    clientId: str = columns.text(key=True, to="Client.id")
-    type: str = columns.text(key=True)
-    transactionId: str = columns.text(key=True)
-    clientIntegrationId: str = columns.text()
-    platformIntegrationId: str | None = columns.text(required=False)
-    merchantAccountId: str | None = columns.text(required=False)
-    amount: int = Field(sa_type=BigInteger)
-    currency: str = columns.text()
-    occurredAt: datetime = columns.time()
-    status: str = columns.text()
-    refundOf: str | None = columns.text(required=False)
-    priceVersionId: str | None = columns.text(required=False)
-    billingMonth: str = columns.text()
-    recordedAt: datetime = columns.time()
+BillingMonth = Table(
+    "BillingMonth",
+    metadata,
+    columns.text("month", key=True),
+    columns.text("organizationId", to="Organization.id"),
+    columns.time("closedAt"),
+    columns.text("closedBy"),
+)
+"""A month (`2026-11`) that was closed: its statements are final."""
 
 
-class BillingMonth(Row, table=True):
-    """A month (`2026-11`) that was closed: its statements are final."""
-
-    __tablename__ = "BillingMonth"
-
-    month: str = columns.text(key=True)
-    organizationId: str = columns.text(to="Organization.id")
-    closedAt: datetime = columns.time()
-    closedBy: str = columns.text()
-
-
-class Statement(Row, table=True):
-    """What one client owes for one platform integration, month and currency; never changed.
+Statement = Table(
+    "Statement",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("organizationId", to="Organization.id"),
+    columns.text("clientId", to="Client.id"),
+    columns.text("platformIntegrationId"),
+    columns.text("provider"),
+    columns.text("name"),
+    columns.text("month", to="BillingMonth.month", index=True),
+    columns.text("currency"),
+    columns.number("total", big=True),
+    columns.json("feeSettings", required=True),
+    columns.time("closedAt"),
+    columns.text("closedBy"),
+    UniqueConstraint("clientId", "platformIntegrationId", "month", "currency"),
+)
+"""What one client owes for one platform integration, month and currency; never changed.
 
     `total` is minor units; `feeSettings` are the price versions it was made with.
     """
 
-    __tablename__ = "Statement"
-    __table_args__ = (UniqueConstraint("clientId", "platformIntegrationId", "month", "currency"),)
 
-    id: str = columns.text(key=True)
-    organizationId: str = columns.text(to="Organization.id")
-    clientId: str = columns.text(to="Client.id")
-    platformIntegrationId: str = columns.text()
-    provider: str = columns.text()
-    name: str = columns.text()
-    month: str = columns.text(to="BillingMonth.month", index=True)
-    currency: str = columns.text()
-    total: int = Field(sa_type=BigInteger)
-    feeSettings: dict[str, Any] = columns.json(required=True)
-    closedAt: datetime = columns.time()
-    closedBy: str = columns.text()
-
-
-class StatementLine(Row, table=True):
-    """A line of a statement; `amount` and `volume` are minor units, the amounts add up to its total."""
-
-    __tablename__ = "StatementLine"
-    __table_args__ = (columns.one_of("kind", LineKind),)
-
-    statementId: str = columns.text(key=True, to="Statement.id")
-    number: int = Field(primary_key=True)
-    kind: str = columns.text()
-    description: str = columns.text()
-    month: str = columns.text()
-    count: int = Field(sa_type=BigInteger)
-    volume: int = Field(sa_type=BigInteger)
-    amount: int = Field(sa_type=BigInteger)
-    priceVersionId: str | None = columns.text(required=False)
+StatementLine = Table(
+    "StatementLine",
+    metadata,
+    columns.text("statementId", key=True, to="Statement.id"),
+    columns.number("number", key=True),
+    columns.text("kind"),
+    columns.text("description"),
+    columns.text("month"),
+    columns.number("count", big=True),
+    columns.number("volume", big=True),
+    columns.number("amount", big=True),
+    columns.text("priceVersionId", required=False),
+    columns.one_of("kind", LineKind),
+)
+"""A line of a statement; `amount` and `volume` are minor units, the amounts add up to its total."""

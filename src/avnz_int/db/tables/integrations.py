@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
-from sqlmodel import Field
+from sqlalchemy import CheckConstraint, Table, UniqueConstraint
 
 from avnz_int.db import columns
-from avnz_int.db.columns import Row
-from avnz_int.db.types import TextArray
+from avnz_int.db.columns import metadata
 from avnz_int.model.enums import (
     Category,
     DefinitionStatus,
@@ -32,137 +27,117 @@ def _previous() -> tuple[CheckConstraint, ...]:
     )
 
 
-class IntegrationDefinition(Row, table=True):
-    """Reference data of one provider, copied from its seed."""
-
-    __tablename__ = "IntegrationDefinition"
-    __table_args__ = (
-        columns.one_of("category", Category),
-        columns.one_of("status", DefinitionStatus),
-        CheckConstraint('NOT ("isOrgOnly" AND "isClientAllowed")', name="audience"),
-    )
-
-    id: str = columns.text(key=True)
-    provider: str = columns.text(unique=True)
-    category: str = columns.text()
-    name: str = columns.text()
-    description: str = columns.text()
-    logoUrl: str | None = columns.text(required=False)
-    documentationUrl: str | None = columns.text(required=False)
-    isOrgOnly: bool = columns.flag(default=False)
-    isClientAllowed: bool = columns.flag(default=True)
-    isPlatformOffered: bool = columns.flag(default=False)
-    credentialSchema: dict[str, Any] = columns.json(required=True)
-    settingsSchema: dict[str, Any] | None = columns.json()
-    requiredCompliance: list[str] = Field(sa_type=TextArray, nullable=False)
-    status: str = columns.text(default="active")
-    createdAt: datetime = columns.time()
-    updatedAt: datetime = columns.time()
+IntegrationDefinition = Table(
+    "IntegrationDefinition",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("provider", unique=True),
+    columns.text("category"),
+    columns.text("name"),
+    columns.text("description"),
+    columns.text("logoUrl", required=False),
+    columns.text("documentationUrl", required=False),
+    columns.flag("isOrgOnly", default=False),
+    columns.flag("isClientAllowed", default=True),
+    columns.flag("isPlatformOffered", default=False),
+    columns.json("credentialSchema", required=True),
+    columns.json("settingsSchema"),
+    columns.texts("requiredCompliance"),
+    columns.text("status", default="active"),
+    columns.time("createdAt"),
+    columns.time("updatedAt"),
+    columns.one_of("category", Category),
+    columns.one_of("status", DefinitionStatus),
+    CheckConstraint('NOT ("isOrgOnly" AND "isClientAllowed")', name="audience"),
+)
+"""Reference data of one provider, copied from its seed."""
 
 
-class PlatformIntegration(Row, table=True):
-    """The organization's credentials for one provider, perhaps shared with clients."""
-
-    __tablename__ = "PlatformIntegration"
-    __table_args__ = (
-        UniqueConstraint("organizationId", "provider"),
-        columns.one_of("category", Category),
-        columns.one_of("environment", Environment),
-        columns.one_of("status", Status, among=("active", "inactive", "error")),
-        columns.one_of("lastTestResult", TestResult),
-        CheckConstraint('NOT "isSharedWithClients" OR "clientPricing" IS NOT NULL', name="pricing"),
-        CheckConstraint('NOT "isDefaultForNewClients" OR "isSharedWithClients"', name="newClients"),
-        CheckConstraint('("credentials" IS NULL) = ("credentialsKeyId" IS NULL)', name="sealed"),
-        *_previous(),
-    )
-
-    id: str = columns.text(key=True)
-    organizationId: str = columns.text(to="Organization.id")
-    provider: str = columns.text(to="IntegrationDefinition.provider")
-    category: str = columns.text()
-    name: str = columns.text()
-    description: str | None = columns.text(required=False)
-    credentials: Any = columns.sealed(required=True)
-    credentialsKeyId: str | None = columns.text(to="DataKey.id", index=True, required=False)
-    credentialsUpdatedAt: datetime = columns.time()
-    credentialsFingerprints: dict[str, Any] | None = columns.json()
-    previousCredentials: Any = columns.sealed()
-    previousCredentialsKeyId: str | None = columns.text(to="DataKey.id", index=True, required=False)
-    previousCredentialsExpireAt: datetime | None = columns.time(required=False)
-    previousSettings: dict[str, Any] | None = columns.json()
-    previousEnvironment: str | None = columns.text(required=False)
-    settings: dict[str, Any] | None = columns.json()
-    environment: str = columns.text(default="production")
-    isSharedWithClients: bool = columns.flag(default=False)
-    isDefaultForNewClients: bool = columns.flag(default=False)
-    clientPricing: dict[str, Any] | None = columns.json()
-    status: str = columns.text(default="active")
-    lastTestedAt: datetime | None = columns.time(required=False)
-    lastTestResult: str | None = columns.text(required=False)
-    errorMessage: str | None = columns.text(required=False)
-    createdAt: datetime = columns.time()
-    updatedAt: datetime = columns.time()
-    createdBy: str = columns.text()
-    updatedBy: str | None = columns.text(required=False)
+PlatformIntegration = Table(
+    "PlatformIntegration",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("organizationId", to="Organization.id"),
+    columns.text("provider", to="IntegrationDefinition.provider"),
+    columns.text("category"),
+    columns.text("name"),
+    columns.text("description", required=False),
+    columns.sealed("credentials", required=True),
+    columns.text("credentialsKeyId", to="DataKey.id", index=True, required=False),
+    columns.time("credentialsUpdatedAt"),
+    columns.json("credentialsFingerprints"),
+    columns.sealed("previousCredentials"),
+    columns.text("previousCredentialsKeyId", to="DataKey.id", index=True, required=False),
+    columns.time("previousCredentialsExpireAt", required=False),
+    columns.json("previousSettings"),
+    columns.text("previousEnvironment", required=False),
+    columns.json("settings"),
+    columns.text("environment", default="production"),
+    columns.flag("isSharedWithClients", default=False),
+    columns.flag("isDefaultForNewClients", default=False),
+    columns.json("clientPricing"),
+    columns.text("status", default="active"),
+    columns.time("lastTestedAt", required=False),
+    columns.text("lastTestResult", required=False),
+    columns.text("errorMessage", required=False),
+    *columns.stamps(),
+    UniqueConstraint("organizationId", "provider"),
+    columns.one_of("category", Category),
+    columns.one_of("environment", Environment),
+    columns.one_of("status", Status, among=("active", "inactive", "error")),
+    columns.one_of("lastTestResult", TestResult),
+    CheckConstraint('NOT "isSharedWithClients" OR "clientPricing" IS NOT NULL', name="pricing"),
+    CheckConstraint('NOT "isDefaultForNewClients" OR "isSharedWithClients"', name="newClients"),
+    CheckConstraint('("credentials" IS NULL) = ("credentialsKeyId" IS NULL)', name="sealed"),
+    *_previous(),
+)
+"""The organization's credentials for one provider, perhaps shared with clients."""
 
 
-class ClientIntegration(Row, table=True):
-    """A client's integration: own credentials, or the platform's."""
-
-    __tablename__ = "ClientIntegration"
-    __table_args__ = (
-        UniqueConstraint("clientId", "provider", "name"),
-        columns.one_of("category", Category),
-        columns.one_of("environment", Environment),
-        columns.one_of("mode", Mode),
-        columns.one_of("status", Status),
-        columns.one_of("lastTestResult", TestResult),
-        CheckConstraint('("mode" = \'own\') = ("credentials" IS NOT NULL)', name="own"),
-        CheckConstraint('("mode" = \'platform\') = ("platformIntegrationId" IS NOT NULL)', name="platform"),
-        CheckConstraint('("credentials" IS NULL) = ("credentialsKeyId" IS NULL)', name="sealed"),
-        *_previous(),
-        CheckConstraint('"isVerified" = ("verifiedAt" IS NOT NULL)', name="verified"),
-        Index(
-            "ClientIntegration_one_default",
-            "clientId",
-            "category",
-            "environment",
-            unique=True,
-            postgresql_where=text('"isDefault"'),
-            sqlite_where=text('"isDefault"'),
-        ),
-    )
-
-    id: str = columns.text(key=True)
-    clientId: str = columns.text(to="Client.id")
-    provider: str = columns.text(to="IntegrationDefinition.provider")
-    category: str = columns.text()
-    name: str = columns.text()
-    description: str | None = columns.text(required=False)
-    mode: str = columns.text()
-    credentials: Any = columns.sealed()
-    credentialsKeyId: str | None = columns.text(to="DataKey.id", index=True, required=False)
-    credentialsUpdatedAt: datetime | None = columns.time(required=False)
-    credentialsFingerprints: dict[str, Any] | None = columns.json()
-    previousCredentials: Any = columns.sealed()
-    previousCredentialsKeyId: str | None = columns.text(to="DataKey.id", index=True, required=False)
-    previousCredentialsExpireAt: datetime | None = columns.time(required=False)
-    previousSettings: dict[str, Any] | None = columns.json()
-    previousEnvironment: str | None = columns.text(required=False)
-    platformIntegrationId: str | None = columns.text(to="PlatformIntegration.id", index=True, required=False)
-    settings: dict[str, Any] | None = columns.json()
-    environment: str = columns.text(default="production")
-    usageThisMonth: dict[str, Any] | None = columns.json()
-    isDefault: bool = columns.flag(default=False)
-    priority: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    status: str = columns.text(default="pending")
-    lastTestedAt: datetime | None = columns.time(required=False)
-    lastTestResult: str | None = columns.text(required=False)
-    errorMessage: str | None = columns.text(required=False)
-    isVerified: bool = columns.flag(default=False)
-    verifiedAt: datetime | None = columns.time(required=False)
-    verifiedBy: str | None = columns.text(required=False)
-    createdAt: datetime = columns.time()
-    updatedAt: datetime = columns.time()
-    createdBy: str = columns.text()
-    updatedBy: str | None = columns.text(required=False)
+ClientIntegration = Table(
+    "ClientIntegration",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("clientId", to="Client.id"),
+    columns.text("provider", to="IntegrationDefinition.provider"),
+    columns.text("category"),
+    columns.text("name"),
+    columns.text("description", required=False),
+    columns.text("mode"),
+    columns.sealed("credentials"),
+    columns.text("credentialsKeyId", to="DataKey.id", index=True, required=False),
+    columns.time("credentialsUpdatedAt", required=False),
+    columns.json("credentialsFingerprints"),
+    columns.sealed("previousCredentials"),
+    columns.text("previousCredentialsKeyId", to="DataKey.id", index=True, required=False),
+    columns.time("previousCredentialsExpireAt", required=False),
+    columns.json("previousSettings"),
+    columns.text("previousEnvironment", required=False),
+    columns.text("platformIntegrationId", to="PlatformIntegration.id", index=True, required=False),
+    columns.json("settings"),
+    columns.text("environment", default="production"),
+    columns.json("usageThisMonth"),
+    columns.flag("isDefault", default=False),
+    columns.number("priority", default=0),
+    columns.text("status", default="pending"),
+    columns.time("lastTestedAt", required=False),
+    columns.text("lastTestResult", required=False),
+    columns.text("errorMessage", required=False),
+    columns.flag("isVerified", default=False),
+    columns.time("verifiedAt", required=False),
+    columns.text("verifiedBy", required=False),
+    *columns.stamps(),
+    UniqueConstraint("clientId", "provider", "name"),
+    columns.one_of("category", Category),
+    columns.one_of("environment", Environment),
+    columns.one_of("mode", Mode),
+    columns.one_of("status", Status),
+    columns.one_of("lastTestResult", TestResult),
+    CheckConstraint('("mode" = \'own\') = ("credentials" IS NOT NULL)', name="own"),
+    CheckConstraint('("mode" = \'platform\') = ("platformIntegrationId" IS NOT NULL)', name="platform"),
+    CheckConstraint('("credentials" IS NULL) = ("credentialsKeyId" IS NULL)', name="sealed"),
+    *_previous(),
+    CheckConstraint('"isVerified" = ("verifiedAt" IS NOT NULL)', name="verified"),
+    columns.one_where('"isDefault"', "ClientIntegration_one_default", "clientId", "category", "environment"),
+)
+"""A client's integration: own credentials, or the platform's."""

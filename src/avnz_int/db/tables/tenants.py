@@ -2,88 +2,71 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Table
 
 from avnz_int.db import columns
-from avnz_int.db.columns import Row
+from avnz_int.db.columns import metadata
 from avnz_int.model.enums import (
     Role,
     Status,
 )
 
-
-class Organization(Row, table=True):
-    """The platform itself."""
-
-    __tablename__ = "Organization"
-
-    id: str = columns.text(key=True)
-    slug: str = columns.text(unique=True)
-    name: str = columns.text()
-    createdAt: datetime = columns.time()
-    updatedAt: datetime = columns.time()
-    createdBy: str = columns.text()
-    updatedBy: str | None = columns.text(required=False)
+Organization = Table(
+    "Organization",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("slug", unique=True),
+    columns.text("name"),
+    *columns.stamps(),
+)
+"""The platform itself."""
 
 
-class Client(Row, table=True):
-    """An agency: a customer of the organization."""
-
-    __tablename__ = "Client"
-    __table_args__ = (columns.one_of("status", Status, among=("active", "inactive")),)
-
-    id: str = columns.text(key=True)
-    organizationId: str = columns.text(to="Organization.id")
-    slug: str = columns.text(unique=True)
-    name: str = columns.text()
-    status: str = columns.text(default="active")
-    createdAt: datetime = columns.time()
-    updatedAt: datetime = columns.time()
-    createdBy: str = columns.text()
-    updatedBy: str | None = columns.text(required=False)
+Client = Table(
+    "Client",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("organizationId", to="Organization.id"),
+    columns.text("slug", unique=True),
+    columns.text("name"),
+    columns.text("status", default="active"),
+    *columns.stamps(),
+    columns.one_of("status", Status, among=("active", "inactive")),
+)
+"""An agency: a customer of the organization."""
 
 
-class Company(Row, table=True):
-    """A customer of a client; it inherits all configuration."""
-
-    __tablename__ = "Company"
-    __table_args__ = (columns.one_of("status", Status, among=("active", "inactive")),)
-
-    id: str = columns.text(key=True)
-    clientId: str = columns.text(to="Client.id")
-    slug: str = columns.text(unique=True)
-    name: str = columns.text()
-    status: str = columns.text(default="active")
-    createdAt: datetime = columns.time()
-    updatedAt: datetime = columns.time()
-    createdBy: str = columns.text()
-    updatedBy: str | None = columns.text(required=False)
+Company = Table(
+    "Company",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("clientId", to="Client.id"),
+    columns.text("slug", unique=True),
+    columns.text("name"),
+    columns.text("status", default="active"),
+    *columns.stamps(),
+    columns.one_of("status", Status, among=("active", "inactive")),
+)
+"""A customer of a client; it inherits all configuration."""
 
 
-class Token(Row, table=True):
-    """An access token: who may act, as what, until when. Of the token itself only a hash is kept."""
-
-    __tablename__ = "Token"
-    __table_args__ = (
-        columns.one_of("role", Role),
-        CheckConstraint('("role" = \'client_admin\') = ("clientId" IS NOT NULL)', name="client"),
-        CheckConstraint('("revokedAt" IS NULL) = ("revokedBy" IS NULL)', name="revoked"),
-    )
-
-    id: str = columns.text(key=True)
-    organizationId: str = columns.text(to="Organization.id")
-    clientId: str | None = columns.text(to="Client.id", index=True, required=False)
-    name: str = columns.text()
-    role: str = columns.text()
-    prefix: str = columns.text()
-    hash: str = columns.text(unique=True)
-    expiresAt: datetime | None = columns.time(required=False)
-    lastUsedAt: datetime | None = columns.time(required=False)
-    revokedAt: datetime | None = columns.time(required=False)
-    revokedBy: str | None = columns.text(required=False)
-    createdAt: datetime = columns.time()
-    updatedAt: datetime = columns.time()
-    createdBy: str = columns.text()
-    updatedBy: str | None = columns.text(required=False)
+Token = Table(
+    "Token",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("organizationId", to="Organization.id"),
+    columns.text("clientId", to="Client.id", index=True, required=False),
+    columns.text("name"),
+    columns.text("role"),
+    columns.text("prefix"),
+    columns.text("hash", unique=True),
+    columns.time("expiresAt", required=False),
+    columns.time("lastUsedAt", required=False),
+    columns.time("revokedAt", required=False),
+    columns.text("revokedBy", required=False),
+    *columns.stamps(),
+    columns.one_of("role", Role),
+    CheckConstraint('("role" = \'client_admin\') = ("clientId" IS NOT NULL)', name="client"),
+    CheckConstraint('("revokedAt" IS NULL) = ("revokedBy" IS NULL)', name="revoked"),
+)
+"""An access token: who may act, as what, until when. Of the token itself only a hash is kept."""

@@ -2,92 +2,73 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
-from sqlmodel import Field
+from sqlalchemy import CheckConstraint, Index, Table, UniqueConstraint
 
 from avnz_int.db import columns
-from avnz_int.db.columns import Row
+from avnz_int.db.columns import metadata
 from avnz_int.model.enums import (
     AuditOutcome,
     KeyPurpose,
     KeyStatus,
 )
 
-
-class DataKey(Row, table=True):
-    """A data key, wrapped by a master key of the keyring; `retired` ones have no material left."""
-
-    __tablename__ = "DataKey"
-    __table_args__ = (
-        columns.one_of("purpose", KeyPurpose),
-        columns.one_of("status", KeyStatus),
-        CheckConstraint('("status" = \'retired\') = ("wrappedKey" IS NULL)', name="material"),
-        CheckConstraint('"sealCount" >= 0', name="sealCount"),
-        Index(
-            "DataKey_one_active",
-            "organizationId",
-            "purpose",
-            unique=True,
-            postgresql_where=text("\"status\" = 'active'"),
-            sqlite_where=text("\"status\" = 'active'"),
-        ),
-    )
-
-    id: str = columns.text(key=True)
-    organizationId: str = columns.text(to="Organization.id")
-    purpose: str = columns.text()
-    wrappedKey: dict[str, Any] | None = columns.json()
-    masterKeyId: str = columns.text()
-    status: str = columns.text()
-    sealCount: int = Field(default=0, sa_type=BigInteger)
-    activatedAt: datetime = columns.time()
-    retiredAt: datetime | None = columns.time(required=False)
-    createdAt: datetime = columns.time()
-    updatedAt: datetime = columns.time()
-    createdBy: str = columns.text()
-    updatedBy: str | None = columns.text(required=False)
+DataKey = Table(
+    "DataKey",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("organizationId", to="Organization.id"),
+    columns.text("purpose"),
+    columns.json("wrappedKey"),
+    columns.text("masterKeyId"),
+    columns.text("status"),
+    columns.number("sealCount", big=True),
+    columns.time("activatedAt"),
+    columns.time("retiredAt", required=False),
+    *columns.stamps(),
+    columns.one_of("purpose", KeyPurpose),
+    columns.one_of("status", KeyStatus),
+    CheckConstraint('("status" = \'retired\') = ("wrappedKey" IS NULL)', name="material"),
+    CheckConstraint('"sealCount" >= 0', name="sealCount"),
+    columns.one_where("\"status\" = 'active'", "DataKey_one_active", "organizationId", "purpose"),
+)
+"""A data key, wrapped by a master key of the keyring; `retired` ones have no material left."""
 
 
-class AuditHead(Row, table=True):
-    """The end of one audit chain; every writing transaction locks it first."""
+AuditHead = Table(
+    "AuditHead",
+    metadata,
+    columns.text("chain", key=True),
+    columns.number("sequence", big=True),
+    columns.text("mac"),
+    CheckConstraint('"sequence" >= 0', name="sequence"),
+)
+"""The end of one audit chain; every writing transaction locks it first."""
 
-    __tablename__ = "AuditHead"
-    __table_args__ = (CheckConstraint('"sequence" >= 0', name="sequence"),)
 
-    chain: str = columns.text(key=True)
-    sequence: int = Field(sa_type=BigInteger)
-    mac: str = columns.text()
-
-
-class AuditEvent(Row, table=True):
-    """One recorded deed; append-only."""
-
-    __tablename__ = "AuditEvent"
-    __table_args__ = (
-        UniqueConstraint("chain", "sequence"),
-        columns.one_of("outcome", AuditOutcome),
-        CheckConstraint('"sequence" > 0', name="sequence"),
-        Index("AuditEvent_target_idx", "targetType", "targetId"),
-        Index("AuditEvent_occurredAt_idx", "occurredAt"),
-    )
-
-    id: str = columns.text(key=True)
-    organizationId: str | None = columns.text(to="Organization.id", required=False)
-    chain: str = columns.text(to="AuditHead.chain")
-    sequence: int = Field(sa_type=BigInteger)
-    occurredAt: datetime = columns.time()
-    actorId: str = columns.text()
-    actorRole: str = columns.text()
-    action: str = columns.text()
-    targetType: str | None = columns.text(required=False)
-    targetId: str | None = columns.text(required=False)
-    clientId: str | None = columns.text(required=False)
-    outcome: str = columns.text()
-    changes: dict[str, Any] | None = columns.json()
-    requestId: str = columns.text()
-    keyId: str = columns.text(to="DataKey.id")
-    previousMac: str = columns.text()
-    mac: str = columns.text()
+AuditEvent = Table(
+    "AuditEvent",
+    metadata,
+    columns.text("id", key=True),
+    columns.text("organizationId", to="Organization.id", required=False),
+    columns.text("chain", to="AuditHead.chain"),
+    columns.number("sequence", big=True),
+    columns.time("occurredAt"),
+    columns.text("actorId"),
+    columns.text("actorRole"),
+    columns.text("action"),
+    columns.text("targetType", required=False),
+    columns.text("targetId", required=False),
+    columns.text("clientId", required=False),
+    columns.text("outcome"),
+    columns.json("changes"),
+    columns.text("requestId"),
+    columns.text("keyId", to="DataKey.id"),
+    columns.text("previousMac"),
+    columns.text("mac"),
+    UniqueConstraint("chain", "sequence"),
+    columns.one_of("outcome", AuditOutcome),
+    CheckConstraint('"sequence" > 0', name="sequence"),
+    Index("AuditEvent_target_idx", "targetType", "targetId"),
+    Index("AuditEvent_occurredAt_idx", "occurredAt"),
+)
+"""One recorded deed; append-only."""
