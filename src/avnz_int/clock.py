@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 _ALPHABET = _LETTERS + b"0123456789"
@@ -27,6 +28,8 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+# What is written together has the same moments: most times of a row, and of its neighbours, are read before.
+@lru_cache(maxsize=512)
 def rfc3339(moment: datetime) -> str:
     """`2026-11-22T13:14:15.678Z`: always UTC, always three digits."""
     if moment.tzinfo is not UTC:
@@ -34,6 +37,7 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+@lru_cache(maxsize=512)
 def parse_rfc3339(text: str) -> datetime:
     """The moment written as RFC 3339; an offset is needed.
 

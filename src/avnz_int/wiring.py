@@ -16,7 +16,7 @@ from avnz_int.settings import Settings
 if TYPE_CHECKING:
     from avnz_int.db.engine import Database
     from avnz_int.model.tokens import Identity
-    from avnz_int.model.views import WhoamiView
+    from avnz_int.model.views.access import WhoamiView
     from avnz_int.services.audit import AuditTrail
     from avnz_int.services.billing import Billing
     from avnz_int.services.bulk_export import BulkExport
@@ -339,7 +339,7 @@ class Services:
 
     def whoami(self) -> WhoamiView:
         """Where a command would act, and as whom."""
-        from avnz_int.model.views import WhoamiTokenView, WhoamiView
+        from avnz_int.model.views.access import WhoamiTokenView, WhoamiView
 
         token = self.identity.token
         organization = self.tenants.show_organization(self.actor)

@@ -13,8 +13,8 @@ import pytest
 from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
 
-from avnz_int.crypto import cipher, jwe
-from avnz_int.crypto.cipher import Cipher, DataKeys, Place
+from avnz_int.crypto import jwe, wrapping
+from avnz_int.crypto.cipher import Cipher, DataKeys, Place, mac
 from avnz_int.crypto.keyring import Keyring
 from avnz_int.errors import AvnzError, KeyMissingError, SealBrokenError
 from avnz_int.model.secret import Credentials, Secret
@@ -33,12 +33,12 @@ PLACE = Place(**FIRST["place"])
 def unwrap(keyring: Keyring, wrapped: object, **changed: str) -> Secret[bytes]:
     """Unwrap a credentials key of the fixed names."""
     names = {"key_id": KID, "organization_id": ORG, "purpose": "credentials", **changed}
-    return cipher.unwrap(keyring, wrapped, **names)
+    return wrapping.unwrap(keyring, wrapped, **names)
 
 
 def wrap(keyring: Keyring, material: Secret[bytes] = MATERIAL) -> dict[str, Any]:
     """Wrap a credentials key of the fixed names."""
-    return cipher.wrap(keyring, key_id=KID, organization_id=ORG, purpose="credentials", material=material)
+    return wrapping.wrap(keyring, key_id=KID, organization_id=ORG, purpose="credentials", material=material)
 
 
 def test_frozen() -> None:
@@ -74,12 +74,12 @@ def test_data_keys() -> None:
 def test_wrap() -> None:
     """A data key wraps into a published JWE that holds exactly its JSON Web Key, and comes back."""
     keyring = Keyring.from_json(FROZEN_KEYRING)
-    material = Secret(cipher.new_data_key())
+    material = Secret(wrapping.new_data_key())
     wrapped = wrap(keyring, material)
     assert json.loads(json.dumps(wrapped)) == wrapped
     assert material == unwrap(keyring, wrapped)
     assert material == unwrap(keyring, json.dumps(wrapped))
-    assert cipher.master_key_id(wrapped) == MASTER
+    assert wrapping.master_key_id(wrapped) == MASTER
     aad = f'["avnz-int",1,"DataKey","wrappedKey","{KID}","{ORG}","credentials"]'
     assert aad.encode() == jwe.unb64url(wrapped["aad"])
     inside = keyring.unwrap(wrapped, aad.encode()).reveal()
@@ -88,7 +88,7 @@ def test_wrap() -> None:
 
 def test_new_data_key() -> None:
     """Each data key is 32 bytes of its own."""
-    keys = {cipher.new_data_key() for _ in range(50)}
+    keys = {wrapping.new_data_key() for _ in range(50)}
     assert {len(key) for key in keys} == {32}
     assert len(keys) == 50
 
@@ -133,17 +133,17 @@ def test_unwrap_odd_jwk(jwk: object) -> None:
 
 def test_master_key_id() -> None:
     """The id of the wrapping key is read from either form, and from nothing else."""
-    assert cipher.master_key_id({"kms": "arn:aws:kms:x", "ciphertext": "A"}) == "arn:aws:kms:x"
-    assert cipher.master_key_id(FROZEN_DATA_KEY) == MASTER
+    assert wrapping.master_key_id({"kms": "arn:aws:kms:x", "ciphertext": "A"}) == "arn:aws:kms:x"
+    assert wrapping.master_key_id(FROZEN_DATA_KEY) == MASTER
     for odd in ({"kms": 5}, {}, "x", None):
         with pytest.raises(SealBrokenError):
-            cipher.master_key_id(odd)
+            wrapping.master_key_id(odd)
 
 
 def test_mac() -> None:
     """The MAC is HMAC-SHA-256 (RFC 4231, test case 2)."""
     expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-    assert expected == cipher.mac(Secret(b"Jefe"), b"what do ya want for nothing?").hex()
+    assert expected == mac(Secret(b"Jefe"), b"what do ya want for nothing?").hex()
 
 
 def chain(error: BaseException | None) -> str:

@@ -11,7 +11,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from avnz_int.crypto import cipher
+from avnz_int.crypto import wrapping
 from avnz_int.crypto._kms import KmsKeys, KmsKeySource
 from avnz_int.crypto.keyring import Keyring
 from avnz_int.crypto.keysources import key_source
@@ -76,24 +76,24 @@ def refusing(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
 def test_wrap(keys: KmsKeys, arn: str, kms: Any) -> None:
     """A data key is wrapped in the form that is documented, which KMS alone opens, with its context."""
-    wrapped = cipher.wrap(keys, material=MATERIAL, **BOUND)
+    wrapped = wrapping.wrap(keys, material=MATERIAL, **BOUND)
 
     assert {"kms": arn, "ciphertext": wrapped["ciphertext"], "context": CONTEXT} == wrapped
     opened = kms.decrypt(CiphertextBlob=base64.b64decode(wrapped["ciphertext"]), EncryptionContext=CONTEXT)
     assert {"kty", "k", "kid"} == set(json.loads(opened["Plaintext"]))
-    assert arn == cipher.master_key_id(wrapped)
-    assert MATERIAL == cipher.unwrap(keys, wrapped, **BOUND)
+    assert arn == wrapping.master_key_id(wrapped)
+    assert MATERIAL == wrapping.unwrap(keys, wrapped, **BOUND)
 
 
 @pytest.mark.parametrize("part", list(BOUND))
 def test_moved(keys: KmsKeys, part: str) -> None:
     """A wrapped key does not open as another, for another organization or purpose, whatever it claims."""
-    wrapped = cipher.wrap(keys, material=MATERIAL, **BOUND)
+    wrapped = wrapping.wrap(keys, material=MATERIAL, **BOUND)
     other = {**BOUND, part: "audit"}
-    claimed = cipher.wrap(keys, material=MATERIAL, **other)["context"]
+    claimed = wrapping.wrap(keys, material=MATERIAL, **other)["context"]
     for moved in (wrapped, {**wrapped, "context": claimed}):
         with pytest.raises(SealBrokenError, match="data key"):
-            cipher.unwrap(keys, moved, **other)
+            wrapping.unwrap(keys, moved, **other)
 
 
 @pytest.mark.parametrize(
@@ -109,27 +109,27 @@ def test_moved(keys: KmsKeys, part: str) -> None:
 )
 def test_altered(keys: KmsKeys, changes: dict[str, Any]) -> None:
     """A wrapped key that was altered does not open."""
-    wrapped = {**cipher.wrap(keys, material=MATERIAL, **BOUND), **changes}
+    wrapped = {**wrapping.wrap(keys, material=MATERIAL, **BOUND), **changes}
     with pytest.raises((SealBrokenError, KeyMissingError), match="data key"):
-        cipher.unwrap(keys, wrapped, **BOUND)
+        wrapping.unwrap(keys, wrapped, **BOUND)
 
 
 def test_altered_ciphertext(keys: KmsKeys) -> None:
     """A ciphertext with one bit changed does not open."""
-    wrapped = cipher.wrap(keys, material=MATERIAL, **BOUND)
+    wrapped = wrapping.wrap(keys, material=MATERIAL, **BOUND)
     blob = bytearray(base64.b64decode(wrapped["ciphertext"]))
     blob[-1] ^= 1
     with pytest.raises(SealBrokenError, match="data key"):
-        cipher.unwrap(keys, {**wrapped, "ciphertext": base64.b64encode(blob).decode()}, **BOUND)
+        wrapping.unwrap(keys, {**wrapped, "ciphertext": base64.b64encode(blob).decode()}, **BOUND)
 
 
 def test_other_kinds(keys: KmsKeys, arn: str) -> None:
     """A key that another kind of keyring wrapped is missing here, and the other way round."""
     keyring = Keyring.new()
     for master, other in ((keys, keyring), (keyring, keys)):
-        wrapped = cipher.wrap(other, material=MATERIAL, **BOUND)
+        wrapped = wrapping.wrap(other, material=MATERIAL, **BOUND)
         with pytest.raises(KeyMissingError) as caught:
-            cipher.unwrap(master, wrapped, **BOUND)
+            wrapping.unwrap(master, wrapped, **BOUND)
         assert "--keyring" in str(caught.value.hint)
 
 
@@ -137,14 +137,14 @@ def test_alias(kms: Any, arn: str) -> None:
     """An alias stands for the key that it names now; what its former key wrapped opens still."""
     kms.create_alias(AliasName="alias/moving", TargetKeyId=arn)
     source = KmsKeySource("aws-kms://alias/moving?region=eu-west-1")
-    wrapped = cipher.wrap(source.load(), material=MATERIAL, **BOUND)
+    wrapped = wrapping.wrap(source.load(), material=MATERIAL, **BOUND)
     later = kms.create_key()["KeyMetadata"]["Arn"]
     kms.update_alias(AliasName="alias/moving", TargetKeyId=later)
     keys = source.load()
 
     assert later == keys.active_kid
-    assert MATERIAL == cipher.unwrap(keys, wrapped, **BOUND)
-    assert later == cipher.wrap(keys, material=MATERIAL, **BOUND)["kms"]
+    assert MATERIAL == wrapping.unwrap(keys, wrapped, **BOUND)
+    assert later == wrapping.wrap(keys, material=MATERIAL, **BOUND)["kms"]
 
 
 def test_infos(keys: KmsKeys, arn: str) -> None:
@@ -197,15 +197,15 @@ def test_refusals(
     keys: KmsKeys, monkeypatch: pytest.MonkeyPatch, code: str, kind: type[AvnzError], words: str
 ) -> None:
     """Each refusal is said in our words, those of AWS are not repeated."""
-    wrapped = cipher.wrap(keys, material=MATERIAL, **BOUND)
+    wrapped = wrapping.wrap(keys, material=MATERIAL, **BOUND)
     refusing(monkeypatch, code)
     with pytest.raises(kind) as caught:
-        cipher.unwrap(keys, wrapped, **BOUND)
+        wrapping.unwrap(keys, wrapped, **BOUND)
     assert words in caught.value.message
     assert caught.value.hint
     assert "canary" not in f"{caught.value.message} {caught.value.hint}"
     with pytest.raises(AvnzError):
-        cipher.wrap(keys, material=MATERIAL, **BOUND)
+        wrapping.wrap(keys, material=MATERIAL, **BOUND)
 
 
 def test_replace(arn: str) -> None:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avnz_int.model import views
 from avnz_int.model.encode import camel, encode
-from avnz_int.model.enums import Outcome
+from avnz_int.model.enums import CheckCode, Environment, Outcome
 from avnz_int.model.inputs import UNSET
 from avnz_int.model.secret import Secret
+from avnz_int.model.views.integrations import CheckView
 
 WORDS = st.lists(st.from_regex(r"[a-z][a-z0-9]*", fullmatch=True), min_size=1, max_size=5)
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -76,13 +76,13 @@ def test_no_json_form(value: object) -> None:
 
 def test_words_of_the_api() -> None:
     """A check's JSON has the contract's keys in their order, and plain words."""
-    check = views.CheckView(
+    check = CheckView(
         id="a",
         provider="p",
-        environment=views.Environment.SANDBOX,
+        environment=Environment.SANDBOX,
         success=None,
         outcome=Outcome.UNSUPPORTED,
-        code=views.CheckCode.UNSUPPORTED,
+        code=CheckCode.UNSUPPORTED,
         message="m",
         latency=None,
         tested_at=datetime(2026, 1, 2, tzinfo=UTC),

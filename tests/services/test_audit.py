@@ -25,7 +25,7 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role
 from avnz_int.model.inputs import EventFilter
 from avnz_int.model.tokens import NewToken
-from avnz_int.model.views import AuditVerdict
+from avnz_int.model.views.audit import AuditVerdict
 from avnz_int.services import chain
 from avnz_int.wiring import Services
 from support.processes import Driver, Forker

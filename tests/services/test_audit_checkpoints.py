@@ -17,7 +17,7 @@ from avnz_int.errors import (
     StorageError,
 )
 from avnz_int.model.enums import KeyPurpose
-from avnz_int.model.views import AuditVerdict
+from avnz_int.model.views.audit import AuditVerdict
 from avnz_int.wiring import Services
 from support.services import dump, execute, make_services, prepared
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from avnz_int.db import tables
-from avnz_int.model.views import AuditVerdict
+from avnz_int.model.views.audit import AuditVerdict
 from avnz_int.services import chain
 from avnz_int.wiring import Services
 from support.services import execute, make_services

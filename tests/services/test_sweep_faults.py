@@ -15,7 +15,7 @@ from avnz_int.errors import (
 )
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Outcome
-from avnz_int.model.views import CheckView
+from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers import webhook
 from avnz_int.providers.contract import CheckReport, CheckRequest
 from avnz_int.services import testing

@@ -16,7 +16,7 @@ from avnz_int.errors import (
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, AuditOutcome, Role
 from avnz_int.model.tokens import new_text
-from avnz_int.model.views import AuditView
+from avnz_int.model.views.audit import AuditView
 from avnz_int.wiring import Services
 from support.scenes import ADMIN, events, row, written
 from support.services import execute, make_services, token_of

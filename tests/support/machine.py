@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from avnz_int.demo.gateway import PayflowGateway
-from avnz_int.model.views import ClientView
+from avnz_int.model.views.integrations import ClientView
 from support.scenes import ADMIN, PRICE
 from support.services import ACCOUNTS, add_platform_untested, make_services, prepared
 from support.terminal import Terminal

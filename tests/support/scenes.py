@@ -15,7 +15,8 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Environment, Mode, Role
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.pricing import Pricing
-from avnz_int.model.views import AuditView, ClientView, MerchantView, PlatformView
+from avnz_int.model.views.audit import AuditView
+from avnz_int.model.views.integrations import ClientView, MerchantView, PlatformView
 from avnz_int.wiring import Services
 from support.services import ACCOUNTS, dump, payflow_credentials
 

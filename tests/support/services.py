@@ -15,7 +15,7 @@ from avnz_int.db import clients
 from avnz_int.db.engine import Database
 from avnz_int.model.inputs import Filter, NewClient, NewPlatform
 from avnz_int.model.secret import Credentials, Secret
-from avnz_int.model.views import InitView
+from avnz_int.model.views.access import InitView
 from avnz_int.services import integrations, sealing
 from avnz_int.settings import Settings
 from avnz_int.wiring import Services

@@ -12,7 +12,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import CheckCode, Outcome
 from avnz_int.model.inputs import NewClient, TestSelection
 from avnz_int.model.secret import Secret
-from avnz_int.model.views import CheckView
+from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers.contract import CheckReport, CheckRequest
 from avnz_int.services.sweep import Chosen
 from avnz_int.wiring import Services

@@ -139,8 +139,6 @@ def styled(value: str) -> str:
 
 def _print_fields(state: State, fields: dict[str, Any]) -> None:
     """A line for each field that has a value; objects of plain values are spread over lines of their own."""
-    from rich.text import Text  # noqa: PLC0415
-
     lines: dict[str, str] = {}
     for name, value in fields.items():
         if isinstance(value, dict) and not any(isinstance(part, dict | list) for part in value.values()):
@@ -148,6 +146,12 @@ def _print_fields(state: State, fields: dict[str, Any]) -> None:
         elif value is not None:
             lines[name] = shown(value)
     width = max(map(len, lines), default=0)
+    if not sys.stdout.isatty():
+        # As below, without loading Rich.
+        _write("".join(f"{name.ljust(width)}  {text or '-'}\n" for name, text in lines.items()))
+        return
+    from rich.text import Text  # noqa: PLC0415
+
     out = console(state)
     for name, text in lines.items():
         line = Text(name.ljust(width), "bold")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
+from avnz_int.model.json_writer import json_writer
+
+_written = json_writer(spaces=True)
 
 
 def printable(text: str) -> str:
@@ -15,7 +17,7 @@ def printable(text: str) -> str:
 
 def json_text(value: Any) -> str:
     """The JSON of a value on one line, with the escapes of JSON for what is not printable."""
-    text = _ENCODER.encode(value)
+    text = _written(value)
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 

@@ -17,7 +17,7 @@ from avnz_int.model.enums import Outcome
 from avnz_int.model.inputs import TestSelection
 
 if TYPE_CHECKING:
-    from avnz_int.model.views import CheckView
+    from avnz_int.model.views.integrations import CheckView
 
 COLUMNS = ("id", "provider", "environment", "outcome", "code", "latency", "message")
 _REFUSED = {Outcome.REJECTED, Outcome.INVALID_CONFIG}

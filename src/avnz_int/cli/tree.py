@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from avnz_int.cli.state import State
-    from avnz_int.model.views import ClientView, PlatformView, TreeNode
+    from avnz_int.model.views.integrations import ClientView, PlatformView
+from avnz_int.model.views.tenants import TreeNode
 
 
 def draw(state: State, root: TreeNode) -> None:

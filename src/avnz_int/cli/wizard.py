@@ -26,7 +26,7 @@ from avnz_int.model.names import checked_name
 from avnz_int.model.pricing import Pricing
 
 if TYPE_CHECKING:
-    from avnz_int.model.views import DefinitionView, OfferView
+    from avnz_int.model.views.definitions import DefinitionView, OfferView
     from avnz_int.services.integrations import Definition
     from avnz_int.wiring import Services
 

@@ -25,11 +25,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from avnz_int.crypto import _locks, jwe
 from avnz_int.crypto._locks import Lock, Opener
 from avnz_int.errors import SealBrokenError
+from avnz_int.model.json_writer import json_writer
 from avnz_int.model.secret import Credentials, Secret
 
 TYPE = "avnz-int-bundle"
 _ENC = "A256GCM"
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_json = json_writer(ascii_only=True)
 _HINT = "take the file again from whoever made it"
 
 Passphrase = _locks.Passphrase
@@ -64,7 +65,7 @@ class Writer:
         how, wrapped = lock.wrap(Secret(wrapping))
         header = {**how, "enc": _ENC, "typ": TYPE, "cty": "jwk+json"}
         jwk = {"kty": "oct", "k": jwe.b64url(key), "kid": key_id}
-        self.first = _sealed(AESGCM(wrapping), header, _ENCODER.encode(jwk).encode(), wrapped)
+        self.first = _sealed(AESGCM(wrapping), header, _json(jwk).encode(), wrapped)
 
     def seal(self, records: Sequence[tuple[Mapping[str, Any], Credentials | None]], *, last: bool) -> str:
         """A line of the bundle, without its end.
@@ -83,9 +84,7 @@ class Writer:
             "last": last,
         }
         lines = (
-            _ENCODER.encode(
-                record if credentials is None else {**record, "credentials": credentials.reveal()}
-            )
+            _json(record if credentials is None else {**record, "credentials": credentials.reveal()})
             for record, credentials in records
         )
         return _sealed(self._key, header, "".join(f"{line}\n" for line in lines).encode("ascii"))
@@ -143,14 +142,14 @@ class Reader:
 
 
 def _sealed(key: AESGCM, header: Mapping[str, Any], plaintext: bytes, wrapped: bytes | None = None) -> str:
-    protected = jwe.b64url(_ENCODER.encode(header).encode("ascii"))
+    protected = jwe.b64url(_json(header).encode("ascii"))
     iv = os.urandom(12)
     text = key.encrypt(iv, plaintext, protected.encode("ascii"))
     members = {"protected": protected}
     if wrapped is not None:
         members["encrypted_key"] = jwe.b64url(wrapped)
     members |= {"iv": jwe.b64url(iv), "ciphertext": jwe.b64url(text[:-16]), "tag": jwe.b64url(text[-16:])}
-    return _ENCODER.encode(members)
+    return _json(members)
 
 
 def _parsed(line: bytes) -> tuple[dict[str, Any], str, dict[str, bytes]]:

@@ -1,40 +1,37 @@
-"""Credentials sealed to their place, and data keys wrapped by master keys.
+"""Credentials sealed to their place.
 
 A credential is sealed by a data key, together with the place where it stands: row, column, owner, provider,
-environment and the hosts it is sent to. Moved or pointed elsewhere, it does not open. A data key is wrapped
-by a master key that never enters the database. Services call this; of tables it knows only the names.
+environment and the hosts it is sent to. Moved or pointed elsewhere, it does not open. Services
+call this; of tables it knows only the names.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
-from typing import Any, Protocol, cast
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from avnz_int.crypto import jwe
-from avnz_int.errors import InvalidInputError, KeyMissingError, SealBrokenError
+from avnz_int.errors import AvnzError, InvalidInputError, KeyMissingError, SealBrokenError
+from avnz_int.model.json_writer import json_writer
 from avnz_int.model.secret import Credentials, Secret
 
 KEY_BYTES = 32
 _SEALED_HINT = "replace these credentials, or restore the row and its settings from a backup"
-_DATA_KEY_HINT = (
-    "restore the DataKey row from a backup of this database; avnz-int doctor lists what depends on it"
-)
 
-# Kept encoders: json.dumps() with options makes a new one for each call.
-_PLACE_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_SETTINGS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_settings_json = json_writer(sort_keys=True)
 _NOWHERE = jwe.b64url(hashlib.sha256(b"{}").digest())
 # ASCII, since a JSON string may hold a lone surrogate, which has no UTF-8 but an escape.
-_CREDENTIALS_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-# A kept decoder, too: json.loads() with a hook makes a new one for each call.
+_credentials_text = json_writer(ascii_only=True, allow_nan=False)
+# A kept decoder: json.loads() with a hook makes a new one for each call.
 _STRICT_JSON = json.JSONDecoder(object_pairs_hook=jwe.unique_members)
 
 
@@ -68,7 +65,7 @@ class Place:
             f"{_quoted(self.owner_id)},{_quoted(self.provider)},{_quoted(self.environment)},"
             f"{_quoted(self.destination)}]"
         )
-        return _utf8(text)
+        return utf8(text)
 
 
 def destination_digest(settings: Mapping[str, Any] | None, fields: Iterable[str]) -> str:
@@ -83,7 +80,7 @@ def destination_digest(settings: Mapping[str, Any] | None, fields: Iterable[str]
     chosen = {name: present[name] for name in fields if present.get(name) is not None}
     if not chosen:
         return _NOWHERE
-    return jwe.b64url(hashlib.sha256(_utf8(_SETTINGS_JSON.encode(chosen))).digest())
+    return jwe.b64url(hashlib.sha256(utf8(_settings_json(chosen))).digest())
 
 
 class DataKeys:
@@ -162,7 +159,7 @@ class Cipher:
             SealBrokenError: altered, moved or of another destination; the message names table and row.
             KeyMissingError: the key it was sealed with is not there.
         """
-        credentials = _json_object(self._open(value, place))
+        credentials = json_object(self._open(value, place))
         if credentials is None:
             raise _broken(place, "what is inside is not a JSON object")
         return Secret(credentials)
@@ -175,7 +172,14 @@ class Cipher:
             place: where it stands.
             to: where it will stand, if elsewhere.
         """
-        return self._seal(self._open(value, place), to or place)
+        if to is not None:
+            return self._seal(self._open(value, place), to)
+        kid = self._keys.active_kid
+        try:
+            return jwe.reseal(self._keys.get, value, place.aad(), self._keys.get(kid), kid)
+        except (SealBrokenError, KeyMissingError) as error:
+            failure = _failure(error, value, place)
+        raise failure
 
     def _seal(self, plaintext: bytes, place: Place) -> str:
         kid = self._keys.active_kid
@@ -184,108 +188,32 @@ class Cipher:
     def _open(self, value: object, place: Place) -> bytes:
         try:
             return jwe.open_with(self._keys.get, value, place.aad())
-        except SealBrokenError as error:
-            reason = _moved_from(value, place) or error.message
-        except KeyMissingError as error:
-            raise KeyMissingError(
-                f"{place.table} {place.row_id}: {place.column} need a key that is missing: {error.message}",
-                hint=error.hint,
-                details=error.details,
-            ) from None
-        raise _broken(place, reason)
-
-
-class Wrapper(Protocol):
-    """What master keys do, wherever they live: wrap a data key, and unwrap it for the same `aad` only."""
-
-    def wrap(self, plaintext: Secret[bytes], aad: bytes) -> dict[str, Any]:
-        """The wrapped form, ready for a JSON column, under the active master key."""
-
-    def unwrap(self, wrapped: object, aad: bytes) -> Secret[bytes]:
-        """The plaintext.
-
-        Raises:
-            KeyMissingError: the master key it names is not there.
-            SealBrokenError: altered, or made for another `aad`.
-        """
-
-
-def new_data_key() -> bytes:
-    """32 random bytes."""
-    return os.urandom(KEY_BYTES)
-
-
-def wrap(
-    master: Wrapper, *, key_id: str, organization_id: str, purpose: str, material: Secret[bytes]
-) -> dict[str, Any]:
-    """The data key as `DataKey.wrappedKey` holds it, bound to its id, organization and purpose."""
-    jwk = {"kty": "oct", "k": jwe.b64url(material.reveal()), "kid": key_id}
-    return master.wrap(
-        Secret(_CREDENTIALS_JSON.encode(jwk).encode("ascii")), _key_aad(key_id, organization_id, purpose)
-    )
-
-
-def unwrap(
-    master: Wrapper, wrapped: object, *, key_id: str, organization_id: str, purpose: str
-) -> Secret[bytes]:
-    """The 32 bytes of a data key.
-
-    Args:
-        master: the master keys.
-        wrapped: JSON text, or the mapping parsed from it.
-        key_id: the id of its row.
-        organization_id: as in its row.
-        purpose: as in its row.
-
-    Raises:
-        KeyMissingError: the master key is not in the keyring; the message names both keys.
-        SealBrokenError: altered, or wrapped as another key, for another organization or purpose.
-    """
-    try:
-        opened = master.unwrap(wrapped, _key_aad(key_id, organization_id, purpose))
-    except SealBrokenError as error:
-        message = f"data key {key_id} does not open: {error.message}"
-        raise SealBrokenError(message, hint=_DATA_KEY_HINT, details={"keyId": key_id}) from None
-    except KeyMissingError as error:
-        message = f"data key {key_id} cannot be opened: {error.message}"
-        raise KeyMissingError(message, hint=error.hint, details=error.details) from None
-    material = _jwk_material(opened.reveal(), key_id)
-    if material is None:
-        message = f"data key {key_id} does not open: what is inside is not its JSON Web Key"
-        raise SealBrokenError(message, hint=_DATA_KEY_HINT, details={"keyId": key_id})
-    return Secret(material)
-
-
-def master_key_id(wrapped: object) -> str:
-    """The id of the master key that wrapped this: a key of the keyring, or the ARN of a KMS key.
-
-    Raises:
-        SealBrokenError: it is neither form.
-    """
-    if isinstance(wrapped, Mapping) and isinstance(wrapped.get("kms"), str):
-        return cast("str", wrapped["kms"])
-    return jwe.read_kid(wrapped)
+        except (SealBrokenError, KeyMissingError) as error:
+            failure = _failure(error, value, place)
+        raise failure
 
 
 def mac(key: Secret[bytes], message: bytes) -> bytes:
     """HMAC-SHA-256, 32 bytes; compare it with `hmac.compare_digest`."""
-    return hmac.digest(key.reveal(), message, "sha256")
+    keyed = _keyed(key.reveal()).copy()
+    keyed.update(message)
+    return keyed.finalize()
 
 
-def _key_aad(key_id: str, organization_id: str, purpose: str) -> bytes:
-    return _utf8(
-        _PLACE_JSON.encode(["avnz-int", 1, "DataKey", "wrappedKey", key_id, organization_id, purpose])
-    )
+# Of a short message, OpenSSL's setting up of the key is two thirds of the time; a command has a few keys.
+@lru_cache(maxsize=8)
+def _keyed(key: bytes) -> HMAC:
+    return HMAC(key, SHA256())
 
 
-def _utf8(text: str) -> bytes:
-    # Lone surrogates (an argument that was not UTF-8) get three bytes of their own instead of a traceback.
+def utf8(text: str) -> bytes:
+    """The text's bytes; lone surrogates (an argument that was not UTF-8) get three of their own."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def _credentials_json(credentials: Credentials, place: Place) -> bytes:
     try:
-        return _CREDENTIALS_JSON.encode(credentials.reveal()).encode("ascii")
+        return _credentials_text(credentials.reveal()).encode("ascii")
     except (TypeError, ValueError, RecursionError):
         pass
     # Outside the handler: json's errors may name the value.
@@ -294,7 +222,8 @@ def _credentials_json(credentials: Credentials, place: Place) -> bytes:
     )
 
 
-def _json_object(plaintext: bytes) -> dict[str, Any] | None:
+def json_object(plaintext: bytes) -> dict[str, Any] | None:
+    """The JSON object that a plaintext is, None if it is none or has a member twice."""
     try:
         value = _STRICT_JSON.decode(plaintext.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -303,15 +232,12 @@ def _json_object(plaintext: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _jwk_material(plaintext: bytes, key_id: str) -> bytes | None:
-    jwk = _json_object(plaintext)
-    if jwk is None or jwk.keys() != {"kty", "k", "kid"} or jwk["kty"] != "oct" or jwk["kid"] != key_id:
-        return None
-    try:
-        material = jwe.unb64url(jwk["k"]) if isinstance(jwk["k"], str) else b""
-    except ValueError:
-        return None
-    return material if len(material) == KEY_BYTES else None
+def _failure(error: SealBrokenError | KeyMissingError, value: object, place: Place) -> AvnzError:
+    """The error with the place where the value stands."""
+    if isinstance(error, KeyMissingError):
+        message = f"{place.table} {place.row_id}: {place.column} need a key that is missing: {error.message}"
+        return KeyMissingError(message, hint=error.hint, details=error.details)
+    return _broken(place, _moved_from(value, place) or error.message)
 
 
 def _moved_from(value: object, place: Place) -> str | None:

@@ -144,6 +144,16 @@ def open_with(find: Callable[[str], AESGCM], value: object, aad: bytes) -> bytes
     return _open(find(_kid(sealed.protected)), sealed, aad)
 
 
+def reseal(find: Callable[[str], AESGCM], value: object, aad: bytes, key: AESGCM, kid: str) -> str:
+    """The plaintext that `open_with` gives, sealed by another key for the same place, as `seal` does."""
+    sealed = parse(value)
+    plaintext = _open(find(_kid(sealed.protected)), sealed, aad)
+    protected = _protected(kid)
+    # What the value was bound to was just found to be `aad`.
+    gcm_aad = f"{protected}.{sealed.aad}".encode("ascii")
+    return _write(key, protected, sealed.aad, plaintext, iv=os.urandom(_IV_BYTES), gcm_aad=gcm_aad)
+
+
 def read_kid(value: object) -> str:
     """The key id in the header of a sealed value of proper form; needs no key and verifies nothing.
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from avnz_int import clock
 from avnz_int.crypto import jwe
-from avnz_int.crypto.cipher import Wrapper
+from avnz_int.crypto.wrapping import Wrapper
 from avnz_int.errors import ConflictError, KeyMissingError, KeyringInvalidError
 from avnz_int.model.secret import Secret
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
@@ -14,8 +13,9 @@ from avnz_int import clock
 from avnz_int.db import clients, definitions, platform, rows, tenants
 from avnz_int.db.rows import Row
 from avnz_int.db.types import Json, Sealed, Timestamp
+from avnz_int.model.json_writer import json_writer
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_json = json_writer()
 _FIND_SQLITE = text(
     'SELECT i."clientId", i."provider", i."name", i."id" FROM json_each(:keys) AS k'
     ' CROSS JOIN "ClientIntegration" AS i ON i."clientId" = json_extract(k.value, \'$[0]\')'
@@ -57,14 +57,14 @@ def insert(connection: Connection, table: Table, values: Sequence[Row]) -> None:
 def _written(column: Column[Any], values: list[Any], *, is_sqlite: bool) -> list[Any]:
     """A column's values as the driver takes them."""
     if isinstance(column.type, Json):
-        return [None if value is None else _JSON(value) for value in values]
+        return [None if value is None else _json(value) for value in values]
     if isinstance(column.type, Timestamp) and is_sqlite:
         # Rows that are made together share most of their moments.
         texts = {moment: clock.rfc3339(moment) for moment in {*values} - {None}}
         return [texts.get(moment) for moment in values]
     if isinstance(column.type, Sealed):
         # As the cipher writes it, or as jsonb gave it back.
-        return [value if value is None or isinstance(value, str) else _JSON(value) for value in values]
+        return [value if value is None or isinstance(value, str) else _json(value) for value in values]
     return values
 
 
@@ -101,7 +101,7 @@ def integration_ids(
     wanted = list(keys)
     if connection.dialect.name == "sqlite":
         # A list of rows behind IN makes SQLite read the whole table.
-        found = connection.execute(_FIND_SQLITE, {"keys": _JSON(wanted)})
+        found = connection.execute(_FIND_SQLITE, {"keys": _json(wanted)})
     else:
         parts = dict(
             zip(("clients", "providers", "names"), map(list, zip(*wanted, strict=True)), strict=True)

@@ -182,7 +182,7 @@ def _page(
         f"{' FOR NO KEY UPDATE SKIP LOCKED' if lock and postgres else ''}"
     )
     bound = {**values, "most": limit} | ({} if after is None else {"after": after})
-    return [Found._make(row) for row in connection.execute(text(statement), bound)]
+    return [Found._make(row) for row in connection.execute(text(statement), bound).all()]
 
 
 def older_ids(connection: Connection, sealed: SealedColumn, active_id: str) -> set[str]:

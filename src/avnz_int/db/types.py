@@ -11,6 +11,9 @@ from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from avnz_int import clock
+from avnz_int.model.json_writer import json_writer
+
+_json = json_writer()
 
 
 class Timestamp(TypeDecorator[datetime]):
@@ -63,11 +66,11 @@ class Json(_Jsonb):
         """To the database."""
         if value is None or dialect.name == "postgresql":
             return value
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return _json(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         """What makes a value from the database's: a JSON value; on PostgreSQL the driver has made one."""
-        return None if dialect.name == "postgresql" else _json
+        return None if dialect.name == "postgresql" else _parsed
 
 
 class Sealed(_Jsonb):
@@ -105,7 +108,7 @@ class TextArray(TypeDecorator[list[str]]):
         """To the database."""
         if value is None or dialect.name == "postgresql":
             return value
-        return json.dumps(list(value), ensure_ascii=False, separators=(",", ":"))
+        return _json(list(value))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> list[str] | None:
         """From the database."""
@@ -124,7 +127,7 @@ def _time(stored: Any) -> Any:
         return stored
 
 
-def _json(stored: Any) -> Any:
+def _parsed(stored: Any) -> Any:
     try:
         return None if stored is None else json.loads(stored)
     except (TypeError, ValueError):

@@ -17,7 +17,7 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, KeyPurpose
 from avnz_int.model.inputs import EventFilter
 from avnz_int.model.secret import Secret
-from avnz_int.model.views import AuditVerdict, AuditView
+from avnz_int.model.views.audit import AuditVerdict, AuditView
 from avnz_int.services import access, chain, checkpoints, refs
 from avnz_int.services.chain import Bad, Walk
 from avnz_int.services.checkpoints import Checkpoint, End

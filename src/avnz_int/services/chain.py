@@ -18,6 +18,7 @@ from typing import Any
 
 from avnz_int import clock
 from avnz_int.crypto.cipher import mac
+from avnz_int.model.json_writer import json_writer
 from avnz_int.model.secret import Secret
 
 SYSTEM = "system"
@@ -44,8 +45,8 @@ _SIGNED = (
     "keyId",
     "previousMac",
 )
-_STORED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_stored = json_writer()
+_sorted = json_writer(sort_keys=True)
 
 
 def canonical(event: Mapping[str, Any]) -> bytes:
@@ -53,7 +54,7 @@ def canonical(event: Mapping[str, Any]) -> bytes:
     plain = {name: event[name] for name in _SIGNED}
     if isinstance(plain["occurredAt"], datetime):
         plain["occurredAt"] = clock.rfc3339(plain["occurredAt"])
-    return _ENCODER.encode(plain).encode("utf-8", "surrogatepass")
+    return _sorted(plain).encode("utf-8", "surrogatepass")
 
 
 def as_signed(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def as_signed(event: Mapping[str, Any]) -> dict[str, Any]:
     changes = event["changes"]
     if isinstance(changes, str):
         changes = json.loads(changes)
-        if _STORED.encode(changes) != event["changes"]:
+        if _stored(changes) != event["changes"]:
             raise ValueError("the JSON is not in the form in which it was written")
     return {**event, "changes": changes}
 

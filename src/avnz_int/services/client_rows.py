@@ -14,7 +14,8 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Environment, Mode, Status, TestResult
 from avnz_int.model.inputs import NewClient
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
-from avnz_int.model.views import ClientView, OfferView, PlatformOfferView
+from avnz_int.model.views.definitions import OfferView, PlatformOfferView
+from avnz_int.model.views.integrations import ClientView
 from avnz_int.services import access, field_order, integrations, refs, sealing, showing
 from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import CLIENT_TABLE, Definition

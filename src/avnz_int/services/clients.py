@@ -13,7 +13,8 @@ from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Environment, Mode, Role, Status
 from avnz_int.model.inputs import Changes, Filter, NewClient, Unset
-from avnz_int.model.views import ClientView, OfferView
+from avnz_int.model.views.definitions import OfferView
+from avnz_int.model.views.integrations import ClientView
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import access, activation, client_rows, integrations, prices, refs, sealing, showing
 from avnz_int.services import merchants as accounts

@@ -18,7 +18,7 @@ from avnz_int.errors import InUseError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, DefinitionStatus
 from avnz_int.model.inputs import Filter
-from avnz_int.model.views import DefinitionView, SeedReport
+from avnz_int.model.views.definitions import DefinitionView, SeedReport
 from avnz_int.services import access, field_order, integrations
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work, Writing

@@ -8,7 +8,6 @@ to (`sk_live_…`), null where they say nothing.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -22,6 +21,7 @@ from avnz_int.definitions import schema
 from avnz_int.errors import KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, KeyPurpose
+from avnz_int.model.json_writer import json_writer
 from avnz_int.model.secret import Credentials, Secret
 from avnz_int.services import integrations
 from avnz_int.services.integrations import Definition
@@ -32,6 +32,7 @@ Key = tuple[str, Secret[bytes]]
 
 _LABEL = b"avnz-int fingerprint 1\x00"
 _BYTES = 16
+_json = json_writer(ascii_only=True, sort_keys=True)
 _PAGE = 500
 
 
@@ -49,7 +50,7 @@ def of(key: Key | None, credentials: Credentials, found: Definition) -> dict[str
 
 
 def _fingerprint(material: Secret[bytes], value: Any) -> str:
-    message = _LABEL + json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+    message = _LABEL + _json(value).encode("ascii")
     return jwe.b64url(crypto.mac(material, message)[:_BYTES])
 
 

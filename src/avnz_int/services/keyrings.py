@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from avnz_int import clock
-from avnz_int.crypto import cipher as crypto
+from avnz_int.crypto import wrapping
 from avnz_int.crypto.keyring import KeyInfo, Keyring, MasterKeys
 from avnz_int.crypto.keysources import KeySource, key_source
 from avnz_int.db import keys, rows
@@ -28,7 +28,7 @@ from avnz_int.errors import (
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, KeyStatus, MasterKeyState
 from avnz_int.model.secret import Secret
-from avnz_int.model.views import KeyringView, KeyUse, MasterKeyView
+from avnz_int.model.views.keys import KeyringView, KeyUse, MasterKeyView
 from avnz_int.services import access
 from avnz_int.services.vault import Notify, Vault
 from avnz_int.services.work import Work
@@ -192,12 +192,12 @@ def rewrap(
         SealBrokenError: it did not open.
     """
     bound = {"key_id": row["id"], "organization_id": row["organizationId"], "purpose": row["purpose"]}
-    wrapped = crypto.wrap(master, material=material, **bound)
-    if crypto.unwrap(master, wrapped, **bound) != material:
+    wrapped = wrapping.wrap(master, material=material, **bound)
+    if wrapping.unwrap(master, wrapped, **bound) != material:
         raise SealBrokenError(f"data key {row['id']} did not open after it was wrapped anew")
     values = {
         "wrappedKey": wrapped,
-        "masterKeyId": crypto.master_key_id(wrapped),
+        "masterKeyId": wrapping.master_key_id(wrapped),
         "updatedAt": clock.now(),
         "updatedBy": actor.id,
     }
@@ -238,7 +238,7 @@ def _uses(connection: Connection) -> dict[str, list[KeyUse]]:
             continue
         try:
             # The column beside it is an index, and may say otherwise.
-            key_id = crypto.master_key_id(row["wrappedKey"])
+            key_id = wrapping.master_key_id(row["wrappedKey"])
         except SealBrokenError:
             key_id = row["masterKeyId"]
         uses.setdefault(key_id, []).append(KeyUse(row["id"], row["purpose"], row["status"]))

@@ -13,13 +13,13 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from avnz_int import clock
-from avnz_int.crypto import cipher as crypto
+from avnz_int.crypto import wrapping
 from avnz_int.db import keys, rows
 from avnz_int.errors import ChangedMeanwhileError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, KeyPurpose, KeyStatus
 from avnz_int.model.secret import Secret
-from avnz_int.model.views import RotationView
+from avnz_int.model.views.keys import RotationView
 from avnz_int.services import access, sealing
 from avnz_int.services.fingerprints import Fingerprinter
 from avnz_int.services.keyrings import openable, rewrap
@@ -144,7 +144,7 @@ class Keys:
             self._vault.forget_keyring()
             # All are opened before the keyring is touched.
             held = openable(work.connection, self._vault, self._notify)
-            self._vault.renew_keyring(crypto.master_key_id(row["wrappedKey"]) for row in held)
+            self._vault.renew_keyring(wrapping.master_key_id(row["wrappedKey"]) for row in held)
             for row in held:
                 rewrap(work.connection, self._vault.keyring, row, self._vault.material(row), actor)
             work.target = Target(_TABLE)
@@ -192,19 +192,19 @@ def make_key(
     """The id of a new active data key, wrapped by the keyring's active master key."""
     moment = clock.now()
     key_id = clock.new_id()
-    wrapped = crypto.wrap(
+    wrapped = wrapping.wrap(
         vault.keyring,
         key_id=key_id,
         organization_id=organization_id,
         purpose=purpose.value,
-        material=Secret(crypto.new_data_key()),
+        material=Secret(wrapping.new_data_key()),
     )
     row = {
         "id": key_id,
         "organizationId": organization_id,
         "purpose": purpose.value,
         "wrappedKey": wrapped,
-        "masterKeyId": crypto.master_key_id(wrapped),
+        "masterKeyId": wrapping.master_key_id(wrapped),
         "status": KeyStatus.ACTIVE.value,
         "sealCount": 0,
         "activatedAt": moment,

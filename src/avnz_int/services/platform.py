@@ -18,7 +18,7 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role, Status, TestResult
 from avnz_int.model.inputs import Changes, Filter, NewPlatform
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
-from avnz_int.model.views import PlatformView
+from avnz_int.model.views.integrations import PlatformView
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import access, integrations, prices, refs, sealing, showing
 from avnz_int.services import merchants as accounts

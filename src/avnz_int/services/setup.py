@@ -25,7 +25,7 @@ from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, KeyPurpose, Role
 from avnz_int.model.tokens import NewToken
-from avnz_int.model.views import InitView
+from avnz_int.model.views.access import InitView
 from avnz_int.services import access, chain, definitions
 from avnz_int.services.keys import make_key
 from avnz_int.services.tenants import checked_slug

@@ -9,7 +9,7 @@ from avnz_int.crypto import jwe
 from avnz_int.model.enums import Status
 from avnz_int.model.lifecycle import effective
 from avnz_int.model.secret import MASK, Credentials, masked
-from avnz_int.model.views import ClientView, PlatformView
+from avnz_int.model.views.integrations import ClientView, PlatformView
 from avnz_int.services.integrations import Definition
 
 

@@ -20,7 +20,7 @@ from avnz_int.errors import AvnzError, DatabaseUnavailableError, KeyMissingError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, CheckCode, Mode, Outcome, Role
 from avnz_int.model.inputs import Filter, TestSelection
-from avnz_int.model.views import CheckView
+from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckReport, CheckRequest
 from avnz_int.services import access, refs, testing

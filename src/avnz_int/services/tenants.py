@@ -23,7 +23,8 @@ from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role, TenantKind
 from avnz_int.model.inputs import Filter
-from avnz_int.model.views import ClientView, TenantView, TreeNode
+from avnz_int.model.views.integrations import ClientView
+from avnz_int.model.views.tenants import TenantView, TreeNode
 from avnz_int.services import access, client_rows, enrolment, integrations, refs, showing
 from avnz_int.services.prices import in_step
 from avnz_int.services.vault import Notify

@@ -13,7 +13,7 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, Environment, Outcome, Status, TestResult
 from avnz_int.model.lifecycle import Standing, after_test
 from avnz_int.model.secret import Credentials
-from avnz_int.model.views import CheckView
+from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers.contract import CheckReport, CheckRequest
 from avnz_int.services import chain, integrations, refs
 from avnz_int.services import merchants as accounts

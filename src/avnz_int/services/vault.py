@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from avnz_int.crypto import cipher as crypto
+from avnz_int.crypto import wrapping
 from avnz_int.crypto.cipher import Cipher, DataKeys
 from avnz_int.crypto.keyring import Keyring, MasterKeys
 from avnz_int.crypto.keysources import KeySource
@@ -145,7 +145,7 @@ class Vault:
 
 
 def _unwrapped(keyring: MasterKeys, row: Mapping[str, Any]) -> Secret[bytes]:
-    return crypto.unwrap(
+    return wrapping.unwrap(
         keyring,
         row["wrappedKey"],
         key_id=row["id"],

@@ -10,7 +10,7 @@ from avnz_int.cli import output
 from avnz_int.cli.state import Format, Output, State, Yes, not_empty, state_of
 
 if TYPE_CHECKING:
-    from avnz_int.model.views import KeyringView
+    from avnz_int.model.views.keys import KeyringView
 
 app = typer.Typer(help="Master keys: ids, ages, fingerprints; never keys.", no_args_is_help=True)
 _COLUMNS = ("id", "state", "ageDays", "createdAt", "fingerprint", "dataKeys")

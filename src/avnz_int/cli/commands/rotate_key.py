@@ -12,7 +12,7 @@ from avnz_int.errors import UsageError
 from avnz_int.model.enums import KeyPurpose
 
 if TYPE_CHECKING:
-    from avnz_int.model.views import RotationView
+    from avnz_int.model.views.keys import RotationView
 
 
 def rotate_key(

@@ -14,7 +14,7 @@ from avnz_int.errors import AvnzError, IntegrityError, InvalidInputError, NotFou
 from avnz_int.model.inputs import TestSelection
 
 if TYPE_CHECKING:
-    from avnz_int.model.views import CheckView
+    from avnz_int.model.views.integrations import CheckView
 
 
 def check(
