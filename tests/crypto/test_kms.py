@@ -26,6 +26,8 @@ from avnz_int.errors import (
 from avnz_int.model.secret import Secret
 from support.moto import client, moto_server, use
 
+pytestmark = pytest.mark.slow
+
 BOUND = {"key_id": "k1", "organization_id": "o1", "purpose": "credentials"}
 MATERIAL = Secret(bytes(range(32)))
 CONTEXT = {

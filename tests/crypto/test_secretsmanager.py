@@ -26,6 +26,8 @@ from avnz_int.errors import (
 )
 from support.moto import client, moto_server, use
 
+pytestmark = pytest.mark.slow
+
 _CHILD = """
 import sys
 from avnz_int.crypto.keysources import key_source

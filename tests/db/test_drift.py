@@ -163,6 +163,7 @@ def test_committed(database: Database) -> None:
         assert drift.differences(database) == [f"ClientIntegration: index {ONE_DEFAULT} is missing"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_dropped_sqlite(lite: Connection, part: Part) -> None:
     """Each constraint and index that is gone from an SQLite file is named, and nothing else."""
@@ -174,6 +175,7 @@ def test_dropped_sqlite(lite: Connection, part: Part) -> None:
     assert drift.differences_on(lite, None) == [part.line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_dropped_postgres(post: Connection, part: Part) -> None:
     """Each constraint and index that is gone from PostgreSQL is named, as are foreign keys it takes along."""
@@ -231,6 +233,7 @@ CHANGES_POSTGRES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "said"), CHANGES_POSTGRES.items(), ids=CHANGES_POSTGRES.values())
 def test_changed_postgres(post: Connection, change: str, said: str) -> None:
     """A predicate, column, default or rule that was changed in PostgreSQL is named with both forms."""
@@ -262,6 +265,7 @@ CHANGES_SQLITE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new", "said"), CHANGES_SQLITE, ids=[said for *_, said in CHANGES_SQLITE])
 def test_changed_sqlite(lite: Connection, old: str, new: str, said: str) -> None:
     """A column, default or rule that was changed in an SQLite file is named with both forms."""

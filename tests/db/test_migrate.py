@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from avnz_int import clock
 from avnz_int.db import drift, migrate, migrations, prices, tables
@@ -74,6 +75,28 @@ def test_twice(empty_database_url: str, opened: Opener) -> None:
 
 
 _SCRIPTS = ScriptDirectory.from_config(migrate._config(migrate.SCRIPTS))
+
+
+def test_amid_the_first_look(
+    empty_database_url: str, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process makes between two looks is not taken for the tables of somebody else."""
+    look = migrate._present
+    ends: list[tuple[str | None, str]] = []
+    other = threading.Thread(target=lambda: ends.append(migrate.upgrade(opened(empty_database_url))))
+
+    def present(connection: Connection, database: Database) -> set[str]:
+        monkeypatch.setattr(migrate, "_present", look)
+        other.start()
+        other.join(1)  # on SQLite it waits until we have looked
+        return look(connection, database)
+
+    monkeypatch.setattr(migrate, "_present", present)
+    ends.append(migrate.upgrade(opened(empty_database_url)))
+    other.join()
+
+    assert {migrations.HEAD} == {after for _, after in ends}
+    assert 1 == sum(before is None for before, _ in ends)
 
 
 @pytest.mark.parametrize("revision", [script.revision for script in _SCRIPTS.walk_revisions()])

@@ -221,6 +221,7 @@ def test_one_default(filled: Connection) -> None:
         accepted(filled, "ClientIntegration", **values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "constraint"),
     [
@@ -252,6 +253,7 @@ def test_platform_mode(filled: Connection) -> None:
     accepted(filled, "ClientIntegration", **PLATFORM_MODE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "changes", "constraint"),
     [
@@ -305,6 +307,7 @@ def test_rules(filled: Connection, name: str, changes: dict[str, Any], constrain
     assert refusal(filled, name, **changes) == f"{name}_{constraint}_check"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "changes", "columns"),
     [
@@ -359,6 +362,7 @@ FOREIGN_KEYS = sorted(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "column", "target"), FOREIGN_KEYS)
 def test_foreign_keys(filled: Connection, name: str, column: str, target: str) -> None:
     """A row cannot refer to what does not exist."""

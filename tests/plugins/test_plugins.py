@@ -97,6 +97,7 @@ def test_one_group() -> None:
     assert plugins.ENTRY_POINTS == registry.ENTRY_POINTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -128,6 +129,7 @@ def test_broken_module(bare: Command, packages: Packages, source: str, words: st
     assert "hunter22" not in said.stdout + said.stderr + tested["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "words"),
     [
@@ -158,6 +160,7 @@ def test_broken_seed(bare: Command, packages: Packages, seed: Any, words: str) -
     assert made.stderr.count("left out") == bare("definitions", "seed").stderr.count("left out") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("provider", "module", "words"),
     [

@@ -22,6 +22,8 @@ from support.postgres import PostgresDatabases
 from support.scenes import ADMIN, AUDITOR, SteeredGateway, events, own, platform, replaced, using
 from support.services import dump, execute, make_services, opened
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def full(services: Services) -> Services:

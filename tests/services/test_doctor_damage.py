@@ -17,6 +17,8 @@ from support.scenes import (
 )
 from support.services import execute
 
+pytestmark = pytest.mark.slow
+
 scene = healthy_scene
 
 

@@ -267,7 +267,7 @@ def test_migrate_not_verified(
     before = dump(prepared_url)
     with services.database.read() as connection:
         keyrings.openable(connection, services._vault, print)
-    monkeypatch.setattr(keyrings.crypto, "unwrap", lambda *_, **__: None)
+    monkeypatch.setattr(keyrings.wrapping, "unwrap", lambda *_, **__: None)
     with pytest.raises(SealBrokenError, match="wrapped anew"):
         services.keyrings.migrate(services.actor, f"file://{tmp_path / 'other.json'}")
     assert before["DataKey"] == dump(prepared_url)["DataKey"]

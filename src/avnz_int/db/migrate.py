@@ -56,8 +56,9 @@ def upgrade(db: Database, *, to: str = "head", scripts: Path = SCRIPTS) -> tuple
         DatabaseUnavailableError: the database cannot be used now.
     """
     with db.raw() as connection:
-        before = _checked(connection, db, scripts)
-        connection.rollback()
+        # Nothing is touched, not even a lock taken, where this ends.
+        with _one_moment(connection, db):
+            before = _checked(connection, db, scripts)
         if to == "head" and before == head(scripts):
             return before, before
         with _transaction(connection, db):
@@ -118,6 +119,20 @@ def _checked(connection: Connection, db: Database, scripts: Path) -> str | None:
                 details={"tables": foreign},
             )
     return before
+
+
+@contextlib.contextmanager
+def _one_moment(connection: Connection, db: Database) -> Iterator[None]:
+    """A transaction that only reads and sees one state: between two looks another process may migrate."""
+    try:
+        if db.is_sqlite:
+            engine.begin_mode(connection, "BEGIN")
+        with connection.begin():
+            if not db.is_sqlite:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    finally:
+        engine.begin_mode(connection, None)
 
 
 def _present(connection: Connection, db: Database) -> set[str]:
