@@ -21,6 +21,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.bulk import Selection
 from avnz_int.model.enums import AuditOutcome, Category, KeyPurpose, Role
 from avnz_int.model.env_import import EnvFile, EnvWanted
+from avnz_int.model.files import UsageFormat
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform, TestSelection
 from avnz_int.model.manifest import Manifest
 from avnz_int.model.routing import MemberChanges, Transaction
@@ -28,7 +29,6 @@ from avnz_int.model.running import RunWanted
 from avnz_int.model.secret import Secret
 from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.model.tokens import NewToken
-from avnz_int.model.usage import UsageFormat
 from avnz_int.services.bulk_export import recipient_lock
 from avnz_int.services.manifests import Plan, Source
 from avnz_int.wiring import Services

@@ -13,10 +13,10 @@ from pathlib import Path
 from avnz_int.errors import ForbiddenError, HiddenError, UnauthenticatedError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Category, KeyPurpose, Role
+from avnz_int.model.files import UsageFormat
 from avnz_int.model.inputs import Changes
 from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.tokens import NewToken
-from avnz_int.model.usage import UsageFormat
 from avnz_int.services.manifests import Source
 from avnz_int.wiring import Services
 from support.metering import active_once

@@ -20,8 +20,9 @@ from avnz_int.errors import (
     NotFoundError,
     SealBrokenError,
 )
-from avnz_int.model.bulk import Form, IfExists, ImportOptions, Kind, Selection
+from avnz_int.model.bulk import ImportOptions, Selection
 from avnz_int.model.enums import Action
+from avnz_int.model.files import Form, IfExists, Kind
 from avnz_int.model.secret import Secret
 from avnz_int.services import bulk_export
 from avnz_int.wiring import Services

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from avnz_int.errors import ForbiddenError
-from avnz_int.model.bulk import IfExists, ImportOptions
+from avnz_int.model.bulk import ImportOptions
 from avnz_int.model.enums import Action
+from avnz_int.model.files import IfExists
 from avnz_int.wiring import Services
 from support.bulk import (
     PRICING,

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from avnz_int.crypto import bundle
-from avnz_int.model.bulk import Form, Given
+from avnz_int.model.bulk import Given
+from avnz_int.model.files import Form
 from avnz_int.services import bulk_reading
 from support.bulk import reading
 

@@ -10,8 +10,8 @@ import pytest
 from avnz_int.errors import ForbiddenError, NotFoundError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Environment, Role
+from avnz_int.model.files import UsageFormat
 from avnz_int.model.pricing import Pricing
-from avnz_int.model.usage import UsageFormat
 from avnz_int.services import usage as service
 from avnz_int.wiring import Services
 from support.metering import JOINED, Hand, as_file, counts, line, metered, record, refund, void

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from avnz_int import clock
 from avnz_int.errors import InvalidInputError
-from avnz_int.model.usage import Entry, LineRefusedError, UsageFormat
+from avnz_int.model.files import UsageFormat
+from avnz_int.model.usage import Entry, LineRefusedError
 from avnz_int.services import usage_stream
 from avnz_int.services.usage_lines import FIELDS, MOST_AMOUNT, LineParser
 from support.metering import line

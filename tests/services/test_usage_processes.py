@@ -10,7 +10,7 @@ import pytest
 
 from avnz_int import clock
 from avnz_int.model.enums import Action
-from avnz_int.model.usage import UsageFormat
+from avnz_int.model.files import UsageFormat
 from avnz_int.wiring import Services
 from support.metering import as_file, line
 from support.processes import Driver, Forker

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from avnz_int.model.bulk import Form, ImportOptions, ImportReport, Records
+from avnz_int.model.bulk import ImportOptions, ImportReport, Records
+from avnz_int.model.files import Form
 from avnz_int.model.secret import Secret
 from avnz_int.services import bulk_export, bulk_reading
 from avnz_int.services.bulk_export import Bundle

@@ -20,8 +20,8 @@ from avnz_int.crypto.keysources import FileKeySource
 from avnz_int.db import keys
 from avnz_int.errors import ChangedMeanwhileError
 from avnz_int.model.encode import encode
+from avnz_int.model.files import UsageFormat
 from avnz_int.model.inputs import Changes
-from avnz_int.model.usage import UsageFormat
 from avnz_int.services import usage
 from avnz_int.wiring import Services
 from support.services import initialize, make_services, payflow_credentials

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from avnz_int import clock
+from avnz_int.model.files import UsageFormat
 from avnz_int.model.statements import StatementView
-from avnz_int.model.usage import RecordReport, UsageFormat
+from avnz_int.model.usage import RecordReport
 from avnz_int.wiring import Services
 from support.scenes import ADMIN, platform, using
 from support.services import execute

@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from avnz_int.cli import progress
 from avnz_int.cli.state import State, stdin_bytes
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
-from avnz_int.model.bulk import Progress
 from avnz_int.model.secret import Secret
+
+if TYPE_CHECKING:
+    from avnz_int.model.bulk import Progress
 
 _MOST = 1024 * 1024
 _HINT = "give --passphrase-file FILE or --passphrase-env NAME"
@@ -130,7 +131,7 @@ def whole_file(path: Path, kept: Sequence[Path] = ()) -> Iterator[IO[str]]:
         StorageError: it cannot be written; what was there stays.
     """
     place = _replaceable(path, kept)
-    beside = place.with_name(f".avnz-int-{secrets.token_hex(8)}.new")  # a name can be too long for more
+    beside = place.with_name(f".avnz-int-{os.urandom(8).hex()}.new")  # a name can be too long for more
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

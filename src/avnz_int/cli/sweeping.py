@@ -14,9 +14,9 @@ from avnz_int.cli.printable import printable
 from avnz_int.cli.state import Format, State
 from avnz_int.errors import StorageError, UsageError
 from avnz_int.model.enums import Outcome
-from avnz_int.model.inputs import TestSelection
 
 if TYPE_CHECKING:
+    from avnz_int.model.inputs import TestSelection
     from avnz_int.model.views.integrations import CheckView
 
 COLUMNS = ("id", "provider", "environment", "outcome", "code", "latency", "message")

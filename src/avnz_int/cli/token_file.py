@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -53,7 +52,7 @@ class TokenFile:
         Raises:
             StorageError: it cannot be written; what was there stays.
         """
-        beside = self.path.with_name(f".{self.path.name}.new-{secrets.token_hex(8)}")
+        beside = self.path.with_name(f".{self.path.name}.new-{os.urandom(8).hex()}")
         try:
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:

@@ -4,39 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-
-class Kind(StrEnum):
-    """What a record is of."""
-
-    TENANT = "tenant"
-    PLATFORM = "platform"
-    CLIENT = "client"
-
-
-class Form(StrEnum):
-    """How records are written."""
-
-    JSONL = "jsonl"
-    YAML = "yaml"
-
-
-class ExportForm(StrEnum):
-    """How an export is written: as records, or as one manifest for `plan` and `apply`."""
-
-    JSONL = "jsonl"
-    YAML = "yaml"
-    MANIFEST = "manifest"
-
-
-class IfExists(StrEnum):
-    """What becomes of a record whose object is there already."""
-
-    FAIL = "fail"
-    SKIP = "skip"
-    UPDATE = "update"
+from avnz_int.model.files import IfExists, Kind
 
 
 @dataclass(frozen=True, slots=True)

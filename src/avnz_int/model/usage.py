@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
-
-
-class UsageFormat(StrEnum):
-    """How a file of usage is written."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
-
 
 Whose = tuple[str | None, str | None, str | None]
 """Merchant account, client and integration as a line names them."""

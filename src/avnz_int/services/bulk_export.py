@@ -14,8 +14,9 @@ from avnz_int.crypto.cipher import Cipher
 from avnz_int.db import bulk, platform, rows
 from avnz_int.errors import KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.bulk import ExportReport, Kind, Progress, Selection
+from avnz_int.model.bulk import ExportReport, Progress, Selection
 from avnz_int.model.enums import Action, AuditOutcome, Mode, Role
+from avnz_int.model.files import Kind
 from avnz_int.model.secret import MASK, Credentials, Secret
 from avnz_int.services import access, integrations, refs
 from avnz_int.services.bulk_items import InForce

@@ -13,8 +13,8 @@ from avnz_int.db import definitions as definition_rows
 from avnz_int.definitions import schema
 from avnz_int.errors import AvnzError
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.bulk import Kind
 from avnz_int.model.enums import Action
+from avnz_int.model.files import Kind
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import integrations
 from avnz_int.services.bulk_records import Record

@@ -25,8 +25,9 @@ from avnz_int.errors import (
 )
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.bulk import Given, IfExists, Kind
+from avnz_int.model.bulk import Given
 from avnz_int.model.enums import Action, Mode
+from avnz_int.model.files import IfExists, Kind
 from avnz_int.model.inputs import Changes, Unset
 from avnz_int.services import access, client_rows, integrations, refs
 from avnz_int.services.bulk_items import Deed, Denial, InForce, Item

@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 from avnz_int.crypto import bundle
 from avnz_int.crypto._locks import Opener
 from avnz_int.errors import InvalidInputError, SealBrokenError
-from avnz_int.model.bulk import Form, Given, Records
+from avnz_int.model.bulk import Given, Records
+from avnz_int.model.files import Form
 from avnz_int.model.secret import Secret
 
 LONGEST = 1024 * 1024

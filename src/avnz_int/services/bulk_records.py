@@ -13,8 +13,8 @@ from typing import Any
 
 from avnz_int.definitions.loader import nearest
 from avnz_int.errors import AvnzError, InvalidInputError
-from avnz_int.model.bulk import Kind
 from avnz_int.model.enums import Environment, Mode, Status
+from avnz_int.model.files import Kind
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.names import shown_name
 from avnz_int.model.pricing import Pricing

@@ -12,16 +12,9 @@ from avnz_int.db import billing, usage
 from avnz_int.errors import AvnzError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role
+from avnz_int.model.files import UsageFormat
 from avnz_int.model.spans import Month
-from avnz_int.model.usage import (
-    Entry,
-    IntegrationUsage,
-    LineError,
-    LineRefusedError,
-    RecordReport,
-    UsageFormat,
-    UsageView,
-)
+from avnz_int.model.usage import Entry, IntegrationUsage, LineError, LineRefusedError, RecordReport, UsageView
 from avnz_int.services import access, client_rows, refs, usage_sums
 from avnz_int.services.usage_lines import LineParser
 from avnz_int.services.usage_places import Places

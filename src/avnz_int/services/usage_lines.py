@@ -15,7 +15,8 @@ from avnz_int import clock
 from avnz_int.errors import InvalidInputError
 from avnz_int.model.currency import MINOR_DIGITS
 from avnz_int.model.enums import UsageStatus, UsageType
-from avnz_int.model.usage import Entry, LineRefusedError, UsageFormat
+from avnz_int.model.files import UsageFormat
+from avnz_int.model.usage import Entry, LineRefusedError
 
 MOST_AMOUNT = 10**12
 _MOST_TEXT = 255

@@ -15,7 +15,7 @@ from avnz_int.cli.commands.import_ import PassphraseEnv, PassphraseFile
 from avnz_int.cli.printable import json_text
 from avnz_int.cli.state import ClientOption, Format, Output, State, not_empty, state_of
 from avnz_int.errors import UsageError
-from avnz_int.model.bulk import ExportForm, Form, Kind, Selection
+from avnz_int.model.files import ExportForm, Form, Kind
 
 _CHUNK = 500
 Write = Callable[[IO[str], Iterable[dict[str, Any]]], None]
@@ -65,6 +65,8 @@ def export(
         _manifest(state, file, form)
         return
     records_as = Form(written_as.value)
+    from avnz_int.model.bulk import Selection  # --help and TAB make none
+
     selection = Selection(frozenset(kinds or ()), state.client(client))
     locked = any((recipient, passphrase_file, passphrase_env))
     if locked and not with_credentials:

@@ -10,10 +10,10 @@ import typer
 from avnz_int.cli import bulk, output
 from avnz_int.cli.state import Format, Output, State, Timeout, not_empty, state_of
 from avnz_int.errors import ProviderUnreachableError, RejectedError, UsageError
-from avnz_int.model.bulk import Form, IfExists, ImportOptions, ImportReport, Problem
+from avnz_int.model.files import Form, IfExists
 
 if TYPE_CHECKING:
-    from avnz_int.model.bulk import Records
+    from avnz_int.model.bulk import ImportReport, Problem, Records
 
 PassphraseFile = Annotated[
     str | None,
@@ -75,6 +75,8 @@ def import_(
             hint="name a file that is no pipe, or give --no-test",
         )
     records = _records(state, file, records_as, key, passphrase_file, passphrase_env)
+    from avnz_int.model.bulk import ImportOptions  # --help and TAB make none
+
     options = ImportOptions(
         test=test,
         if_exists=if_exists,

@@ -11,7 +11,6 @@ import typer
 from avnz_int.cli import complete, moments, output, sweeping
 from avnz_int.cli.state import ClientOption, Format, Output, ProviderFilter, State, Timeout, state_of
 from avnz_int.errors import AvnzError, IntegrityError, InvalidInputError, NotFoundError, UsageError
-from avnz_int.model.inputs import TestSelection
 
 if TYPE_CHECKING:
     from avnz_int.model.views.integrations import CheckView
@@ -63,6 +62,8 @@ def check(
             raise UsageError("--platform, --provider, --stale and --junit go with --all")
         _named(state, refs, client, timeout, form)
         return
+    from avnz_int.model.inputs import TestSelection  # --help and TAB make none
+
     selection = TestSelection(
         # The variable means "my client": whoever asks for the organization's own means all of them.
         client=client if platform else state.client(client),

@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -15,7 +15,10 @@ from avnz_int.cli import complete, output
 from avnz_int.cli.listing import listing
 from avnz_int.cli.state import ClientOption, Format, MonthOption, Output, not_empty, state_of
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
-from avnz_int.model.usage import RecordReport, UsageFormat
+from avnz_int.model.files import UsageFormat
+
+if TYPE_CHECKING:
+    from avnz_int.model.usage import RecordReport
 
 app = typer.Typer(help="Metered transactions.", no_args_is_help=True)
 _COLUMNS = (
