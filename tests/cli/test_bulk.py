@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from avnz_int.model.bulk import ImportOptions
 from avnz_int.settings import Settings
 from support.bulk import PRIVATE, PUBLIC, client_record, lines, login, platform_record
 from support.cli import Command
@@ -245,7 +246,7 @@ def test_killed(on_both: Command) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     there = execute(on_both.url, count)[0][0]
-    assert there % 500 == 0
+    assert there % ImportOptions().batch_size == 0
     assert there == execute(on_both.url, 'SELECT COUNT(*) FROM "MerchantAccount"')[0][0]
 
     report = on_both("import", "--no-test", "--if-exists", "skip", file, "-o", "json").json

@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 Schema = Mapping[str, Any]
+Environments = tuple[tuple[str, str, Callable[[str], object]], ...]
+"""Field, an environment that its value may tell, and what finds that."""
 
 _NO_FIELDS: Schema = {
     "$schema": DIALECT,
@@ -91,6 +93,8 @@ class Kept(dict[str, Any]):
     """
 
     validator: Validator | None = None
+    _environments: Environments | None = None
+    _destinations: tuple[str, ...] | None = None
     _quick: Callable[[dict[str, Any]], bool] | None = None
     _asked = False
 
@@ -102,6 +106,18 @@ class Kept(dict[str, Any]):
         if not self._asked:
             self._asked, self._quick = True, quick.compiled(self)
         return self._quick is not None and self._quick(value)
+
+    def environments(self) -> Environments:
+        """The patterns of `told_environment`, found once."""
+        if self._environments is None:
+            self._environments = _environments(self)
+        return self._environments
+
+    def destinations(self) -> tuple[str, ...]:
+        """What `destination_fields` gives, found once."""
+        if self._destinations is None:
+            self._destinations = _destinations(self)
+        return self._destinations
 
     def kept_validator(self) -> Validator:
         """The validator, found once."""
@@ -158,17 +174,30 @@ def secret_fields(schema: Schema | None) -> tuple[str, ...]:
 
 def told_environment(schema: Schema, credentials: Mapping[str, Any]) -> str | None:
     """The environment that credentials say of themselves (`x-environment` patterns); None if none does."""
-    for name, field in _properties(schema):
+    known = schema.environments() if isinstance(schema, Kept) else _environments(schema)
+    for name, environment, fits in known:
         value = credentials.get(name)
-        if isinstance(value, str):
-            for environment, pattern in field.get("x-environment", {}).items():
-                if compile_pattern(pattern).search(value):
-                    return str(environment)
+        if isinstance(value, str) and fits(value):
+            return environment
     return None
+
+
+def _environments(schema: Schema) -> Environments:
+    return tuple(
+        (name, str(environment), compile_pattern(pattern).search)
+        for name, field in _properties(schema)
+        for environment, pattern in field.get("x-environment", {}).items()
+    )
 
 
 def destination_fields(settings_schema: Schema | None) -> tuple[str, ...]:
     """The names of the settings that decide where the credentials are sent."""
+    if isinstance(settings_schema, Kept):
+        return settings_schema.destinations()
+    return _destinations(settings_schema)
+
+
+def _destinations(settings_schema: Schema | None) -> tuple[str, ...]:
     return tuple(name for name, field in _properties(settings_schema) if field.get("x-destination") is True)
 
 

@@ -33,7 +33,11 @@ def checked_name(name: str) -> str:
     stripped = name.strip()
     if not stripped or len(stripped) > _MAX_NAME:
         raise InvalidInputError(f"a name has 1 to {_MAX_NAME} characters")
-    if "/" in stripped or any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in stripped):
+    # What is printable holds none of them, and most names are.
+    odd = not stripped.isprintable() and any(
+        unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in stripped
+    )
+    if odd or "/" in stripped:
         raise InvalidInputError("a name holds neither '/' nor control characters")
     return stripped
 

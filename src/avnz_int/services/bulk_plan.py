@@ -126,11 +126,11 @@ class Judge:
         if one.problem is not None:
             item.error = InvalidInputError(one.problem)
             return item
-        item.kind, item.ref = about(one.value)
         try:
             item.record = record_of(one.value)
-            item.ref = item.record.ref
+            item.kind, item.ref = item.record.kind.value, item.record.ref
         except AvnzError as exc:
+            item.kind, item.ref = about(one.value)
             item.error = exc
         return item
 

@@ -150,12 +150,18 @@ class ClientRecord:
 
     Attributes:
         new: as it is added, its credentials None where none, or masked ones, were given.
+        given: the record as it was read.
     """
 
     new: NewClient
-    changes: Changes
+    given: Mapping[str, Any]
     disabled: bool
     kind: Kind = Kind.CLIENT
+
+    @property
+    def changes(self) -> Changes:
+        """What an update would change."""
+        return _changes(self.given, self.new.credentials, of_client=True)
 
     @property
     def ref(self) -> str:
@@ -267,7 +273,7 @@ def _credentials(value: dict[str, Any]) -> Credentials | None:
     return Secret(given)
 
 
-def _changes(value: dict[str, Any], credentials: Credentials | None, *, of_client: bool) -> Changes:
+def _changes(value: Mapping[str, Any], credentials: Credentials | None, *, of_client: bool) -> Changes:
     wanted: dict[str, Any] = {}
     if "description" in value:
         wanted["description"] = value["description"]
@@ -346,8 +352,7 @@ def _client(value: dict[str, Any]) -> Record:
         is_default=value.get("isDefault", False),
         priority=value.get("priority", 0),
     )
-    changes = _changes(value, credentials, of_client=True)
-    return ClientRecord(new, changes, disabled=value.get("status") == Status.INACTIVE)
+    return ClientRecord(new, value, disabled=value.get("status") == Status.INACTIVE)
 
 
 _MAKERS = {Kind.TENANT: _tenant, Kind.PLATFORM: _platform, Kind.CLIENT: _client}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,9 +27,11 @@ from avnz_int.errors import (
 )
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import DefinitionStatus, Role
+from avnz_int.model.json_writer import json_writer
 from avnz_int.model.secret import Credentials
 from avnz_int.services import field_order
 
+_written = json_writer(ascii_only=True, spaces=True)
 MAX_CREDENTIALS_BYTES = 64 * 1024
 PLATFORM_TABLE = "PlatformIntegration"
 CLIENT_TABLE = "ClientIntegration"
@@ -200,7 +201,7 @@ def require_valid(
 
 def _size(credentials: Credentials) -> int:
     try:
-        return len(json.dumps(credentials.reveal()))
+        return len(_written(credentials.reveal()))
     except (TypeError, ValueError, RecursionError):
         pass
     # Outside the handler: json's errors may name the value.
