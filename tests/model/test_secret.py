@@ -114,6 +114,12 @@ def test_redact_nested(value: str, other: str, text: str) -> None:
     assert text == redact(text, nested)
 
 
+@given(st.text())
+def test_forms_are_no_shorter(value: str) -> None:
+    """So that a value longer than a text need not be looked for in it."""
+    assert all(len(value) <= len(written) for written in written_forms(value))
+
+
 def test_redact_longest_first() -> None:
     """Of values that hold one another the longest is cut out as a whole."""
     assert f"got {MASK}." == redact("got secret-longer.", {"a": "secret", "b": "secret-longer"})

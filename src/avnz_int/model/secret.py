@@ -102,7 +102,8 @@ def redact(text: str, credentials: Credentials | Mapping[str, Any], *, shortest:
     values = credentials.reveal() if isinstance(credentials, Secret) else credentials
     forms: set[str] = set()
     for value in _texts(values):
-        if len(value) >= shortest:
+        # No form is shorter than the value.
+        if shortest <= len(value) <= len(text):
             forms |= written_forms(value)
     # A pattern of what is there only: compiling one is most of the work, and mostly nothing is.
     forms = {form for form in forms if form in text}

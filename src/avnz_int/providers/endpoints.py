@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from avnz_int.errors import UsageError
@@ -32,6 +33,7 @@ def check_endpoint(url: str, *, variable: str | None = None) -> str:
     return url
 
 
+@lru_cache(maxsize=64)
 def _problem(url: str) -> str | None:
     # urlsplit drops tabs and line ends instead of refusing them; a backslash is read as / by some.
     if not _VISIBLE.fullmatch(url) or "\\" in url:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 import secrets
-import string
 import uuid
 from collections.abc import Iterable, Mapping
 
@@ -148,8 +147,8 @@ def _sendable(value: object) -> bool:
 
 def _unknown_id() -> str:
     """Twelve characters in the form of a transaction's id; nobody's, or an answer about it does no harm."""
-    digits = "".join(secrets.choice(string.digits) for _ in range(_ORIGID_LENGTH - 1))
-    return f"A{digits}"
+    digits = _ORIGID_LENGTH - 1
+    return f"A{secrets.randbelow(10**digits):0{digits}}"
 
 
 def _client_timeout_s(timeout_s: float) -> int:

@@ -62,6 +62,7 @@ def load(provider: str) -> Check | None:
     return _check_of(found[0].load, f"the plugin for the provider {provider} (from {packages})")
 
 
+@lru_cache(maxsize=64)
 def _is_ours(provider: str) -> bool:
     return importlib.util.find_spec(f"{__package__}.{provider}") is not None
 
