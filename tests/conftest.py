@@ -26,6 +26,7 @@ settings.load_profile("suite")
 # Read before any test's environment is emptied.
 _GIVEN_POSTGRES = os.environ.get("AVNZ_INT_TEST_POSTGRES_URL")
 _DROPPED = ("AVNZ_INT_", "AWS_", "XDG_")
+_FEW = 4
 _DROPPED_NAMES = {"CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
 
 
@@ -38,8 +39,9 @@ if (
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two for each processor: a third of the time is spent waiting for servers, deadlines and disks."""
-    return 2 * (os.cpu_count() or 1)
+    """Two for each of a few processors: much of the time is spent waiting for servers, deadlines, disks."""
+    processors = os.cpu_count() or 1
+    return 2 * processors if processors <= _FEW else processors
 
 
 @pytest.fixture(autouse=True)
