@@ -54,6 +54,15 @@ def test_exit_codes(command: Command) -> None:
     assert "line" in command("import", bad, exit_code=2).stdout
 
 
+def test_hints(command: Command) -> None:
+    """What to do about bad records is told below them, once."""
+    two = given(command, client_record("One"), client_record("Two"))
+    command("import", "--no-test", two)
+    told = command("import", "--no-test", two, exit_code=2).stderr
+
+    assert 1 == told.count("--if-exists skip leaves it")
+
+
 def test_usage(command: Command) -> None:
     """What cannot be meant is told before anything is read."""
     file = given(command, client_record())

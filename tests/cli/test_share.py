@@ -68,6 +68,13 @@ def test_simulate(on_both: Command) -> None:
     assert "EUR" in on_both.fails(*month, "--currency", "EUR", exit_code=5)["message"]
 
 
+def test_minor_units(on_both: Command) -> None:
+    """Who gives dollars where cents are meant is told so."""
+    error = on_both.fails("share", REF, "--percentage-fee", "1", "--flat-fee", "0.30", exit_code=2)
+
+    assert "give a whole number of minor units: 30 is $0.30" == error["hint"]
+
+
 def test_new_clients(on_both: Command) -> None:
     """A new client uses what is shared by default; it is told on standard error."""
     platform(on_both)

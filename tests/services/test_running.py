@@ -177,7 +177,9 @@ def test_platform(services: Services) -> None:
         for wanted in ({"refs": ["acme/Ours"]}, {"client": "acme", "provider": PAYFLOW}, {"platform": True}):
             with pytest.raises(ForbiddenError):
                 given(services, actor, **wanted)
-        with pytest.raises(NotFoundError):  # passed over
+        with pytest.raises(
+            NotFoundError, match=r"in any category that may be given \(production\)$"
+        ):  # passed over
             given(services, actor, client="acme")
         with pytest.raises(HiddenError):
             given(services, actor, refs=[f"platform/{PAYFLOW}"])

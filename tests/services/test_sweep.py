@@ -176,6 +176,18 @@ def test_changed_before(
     assert [] == [e for e in events(services) if "stale" in (e.changes or {})]
 
 
+@pytest.mark.parametrize("said", [GARBAGE, REFUSED])
+def test_failed_is_due(services: Services, scene: dict[str, str], gateway: SteeredGateway, said: str) -> None:
+    """What was refused or could not be asked a moment ago is asked again, however fresh that is."""
+    services.checks.test(ADMIN, scene["first"])
+    gateway.says = said
+    services.checks.test(ADMIN, scene["second"])
+
+    due = [one.id for one in choose(services, stale_s=3600.0)]
+    assert scene["second"] in due
+    assert scene["first"] not in due
+
+
 def test_changed_during(
     services: Services,
     scene: dict[str, str],

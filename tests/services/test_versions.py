@@ -133,8 +133,9 @@ def test_platform_mode(services: Services) -> None:
     platform(services, share=True)
     using(services)
 
-    with pytest.raises(ConflictError, match="acme/Ours has no earlier credentials"):
+    with pytest.raises(ConflictError, match="acme/Ours has no earlier credentials") as caught:
         rollback(services, "acme/Ours")
+    assert "in platform mode they are the platform's: roll that one back" == caught.value.hint
 
 
 def test_destroyed_at_once(services: Services) -> None:

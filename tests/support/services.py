@@ -24,7 +24,11 @@ ORGANIZATION = "avnz"
 CLIENTS = ("acme", "globex")
 COMPANY = ("shop", "acme")
 PASSWORD = "correct horse 1"
-ACCOUNTS = {("PayPal", "acme", "acme"): PASSWORD, ("PayPal", "globex", "globex"): "battery staple 2"}
+ACCOUNTS = {
+    ("PayPal", "acme", "acme"): PASSWORD,
+    ("PayPal", "acmeagency", "acmeagency"): PASSWORD,
+    ("PayPal", "globex", "globex"): "battery staple 2",
+}
 """For `PayflowGateway(ACCOUNTS)`: (partner, vendor, user) -> password."""
 
 

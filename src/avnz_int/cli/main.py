@@ -235,7 +235,10 @@ def _misused(exc: typer.TyperException, args: Sequence[str], *, as_json: bool) -
     elif "extra argument" in message and any(word.startswith("--credential") for word in args):
         # `--credential password hunter2`: the word too many is the secret.
         message = "there are more arguments than the command takes; write --credential KEY=SOURCE"
-    _say("usage", message, f"see {path} --help", {}, as_json=as_json)
+    hint = f"see {path} --help"
+    if "minor units" in (getattr(getattr(exc, "param", None), "help", None) or "").lower():
+        hint = "give a whole number of minor units: 30 is $0.30"
+    _say("usage", message, hint, {}, as_json=as_json)
     return 2
 
 

@@ -52,7 +52,8 @@ def percentage_of_text(text: str, option: str = "--percentage-fee") -> Decimal:
     """
     # Decimal reads more than people mean to write: 1_0, 1e-2, the digits of every script.
     if not _TYPED.fullmatch(text):
-        raise InvalidInputError(f"{option} {text!r} is not a number", hint="0.5 means half a per cent")
+        message = f"{option} {text!r} is not a number from 0 to 100"
+        raise InvalidInputError(message, hint="0.5 means half a per cent")
     return checked_percentage(Decimal(text), option)
 
 

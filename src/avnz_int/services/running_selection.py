@@ -259,7 +259,10 @@ def _none(
     whose: str, wanted: RunWanted, environment: Environment, seen: Sequence[CandidateView]
 ) -> NotFoundError:
     what = wanted.provider or wanted.category or "any category"
-    why = "; ".join(f"{one.provider} {one.name}: {one.reason}" for one in seen)
+    # Of what is in force and was left out, a notice has told why.
+    why = "; ".join(f"{one.provider} {one.name}: {one.reason}" for one in seen if one.position is None)
+    if not why and seen:
+        what += " that may be given"
     return NotFoundError(
         f"nothing is in force for {whose} in {what} ({environment})" + (f": {why}" if why else ""),
         hint="avnz-int client list and platform list show what there is; --environment chooses another world",

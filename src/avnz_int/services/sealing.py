@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from avnz_int import clock
 from avnz_int.db import previous
 from avnz_int.errors import ConflictError, KeyMissingError, SealBrokenError
-from avnz_int.model.enums import Action
+from avnz_int.model.enums import Action, Mode
 from avnz_int.model.secret import Credentials
 from avnz_int.services import fingerprints, integrations
 from avnz_int.services.integrations import Definition
@@ -105,9 +105,12 @@ def require_previous(row: Mapping[str, Any], what: str, moment: datetime) -> Non
         ConflictError: it has none, or their time is over.
     """
     expiry = row[f"{PREVIOUS}ExpireAt"]
+    group = "client" if "clientId" in row else "platform"
     if row[PREVIOUS] is None or expiry is None or expiry <= moment:
         raise ConflictError(
             f"{what} has no earlier credentials to go back to"
             + ("" if expiry is None else ": their grace time is over"),
-            hint="replace the credentials: avnz-int platform|client update REF --credential …",
+            hint="in platform mode they are the platform's: roll that one back"
+            if row.get("mode") == Mode.PLATFORM
+            else f"replace the credentials: avnz-int {group} update '{what}' --credential …",
         )

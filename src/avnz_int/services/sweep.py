@@ -18,7 +18,7 @@ from avnz_int import clock
 from avnz_int.db import clients, definitions, platform, rows
 from avnz_int.errors import AvnzError, DatabaseUnavailableError, KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, AuditOutcome, CheckCode, Mode, Outcome, Role
+from avnz_int.model.enums import Action, AuditOutcome, CheckCode, Mode, Outcome, Role, TestResult
 from avnz_int.model.inputs import Filter, TestSelection
 from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers import registry
@@ -310,7 +310,8 @@ def _chosen(table: str, row: rows.Row, found: Definition) -> Chosen:
 
 def _is_due(row: rows.Row, stale_s: float | None) -> bool:
     tested = row["lastTestedAt"]
-    if stale_s is None or not isinstance(tested, datetime):
+    # What was refused, or could not be asked, is known to work only once it is asked again.
+    if stale_s is None or not isinstance(tested, datetime) or row["lastTestResult"] != TestResult.SUCCESS:
         return True
     return bool(tested <= clock.now() - timedelta(seconds=stale_s))
 

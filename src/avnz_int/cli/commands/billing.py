@@ -85,6 +85,9 @@ def show(
     if in_full:
         from avnz_int.cli import statement as printed
 
+        if not views:
+            state.notify("no statement there")
+            return
         typer.echo("\n\n".join(printed.text_of(view) for view in views))
     elif form is Format.CSV:
         output.emit_all(state, form, _flat(views), (), header=_LINES)

@@ -135,6 +135,8 @@ def _table(state: State, report: ImportReport) -> None:
         typer.echo(f"{what}  {getattr(report, what)}")
     if report.errors:
         output.emit_all(state, Format.TABLE, report.errors, ("line", "ref", "code", "message"))
+    for hint in dict.fromkeys(problem.hint for problem in report.errors if problem.hint):
+        state.notify(hint)
     if report.failed > len(report.errors):
         state.notify(f"{report.failed - len(report.errors)} more are bad")
 
