@@ -129,3 +129,20 @@ def test_words() -> None:
             f"{flat} for each of 1,200 transactions",
         ] == [one.description for one in lines[:2]]
         assert lines[2].description.endswith("(12 of 30 days active)")
+
+
+def test_words_of_corrections() -> None:
+    """A correction tells a count only where it fits the volume: late and cancelled charges may net out."""
+    before = {"v2": Charges(2, 20_000, 500)}
+    for now, text in (
+        (Charges(3, 30_000, 600), "late: 1 transaction of 2026-11, $100.00"),
+        (Charges(3, 20_000, 510), "late: 1 transaction of 2026-11, $0.00"),
+        (Charges(1, 10_000, 250), "cancelled: 1 transaction of 2026-11, -$100.00"),
+        (Charges(2, 9_999, 250), "corrections of 2026-11, net volume -$100.01"),
+        (Charges(2, 20_000, 501), "corrections of 2026-11, net volume $0.00"),
+        (Charges(3, 9_999, 250), "corrections of 2026-11, net volume -$100.01"),
+        (Charges(1, 30_001, 750), "corrections of 2026-11, net volume $100.01"),
+    ):
+        (found,) = correction_lines(NOVEMBER, {"v2": now}, Minimum(), Billed(before), "USD")
+        change = (now.count - 2, now.volume - 20_000, now.percentage - 500)
+        assert (text, *change) == (found.description, found.count, found.volume, found.amount)

@@ -90,6 +90,32 @@ def test_what_does_not_add_up(scene: Services) -> None:
     assert (3, 2) == (view.unmatched, view.over_refunded)
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(
+    ("refunded", "voided", "expected"),
+    [
+        ("2028-01-26", "2028-01-26", [("2028-W04", -4_000, 1)]),
+        ("2028-01-26", "2028-02-01", [("2028-W04", 6_000, 0), ("2028-W05", -10_000, 1)]),
+        ("2028-02-01", "2028-01-26", [("2028-W04", 0, 0), ("2028-W05", -4_000, 1)]),
+    ],
+)
+def test_refunded_and_voided(
+    scene: Services, refunded: str, voided: str, expected: list[tuple[str, int, int]], *, backwards: bool
+) -> None:
+    """A refund and a void of one charge give back more than it was: the later one is told, once."""
+    own(scene, "Own", default=True)
+    lines = [
+        *(line("a", 10_000, "2028-01-25", integration="Ours"), refund("a", 4_000, refunded)),
+        *(void("a", voided), void("a", "2028-02-01", transaction="again")),
+        # Nothing is given back twice here.
+        *(line("b", 0, "2028-01-25", integration="Ours"), void("b", voided), refund("b", 0, refunded)),
+    ]
+    for one in lines[::-1] if backwards else lines:
+        assert 1 == record(scene, one).recorded
+    found = scene.payouts.listing(ADMIN, since="2028-01-24", until="2028-02-01")
+    assert expected == [(view.week, view.volume, view.over_refunded) for view in found]
+
+
 def test_kept_apart(scene: Services) -> None:
     """Clients and currencies are paid out apart; own-mode volume is settled elsewhere."""
     using(scene, client="globex")

@@ -183,7 +183,7 @@ def client_page(
     """
     c = clients.INTEGRATION.c
     statement = (
-        select(*clients.INTEGRATION.c, clients.CLIENT.c.slug.label("client"))
+        select(*clients.LISTED, clients.CLIENT.c.slug.label("client"))
         .join(clients.CLIENT, clients.CLIENT.c.id == c.clientId)
         .order_by(c.clientId, c.provider, c.name)
         .limit(limit)

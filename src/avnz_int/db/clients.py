@@ -24,7 +24,8 @@ _UNLISTED = {
     "previousSettings",
     "previousEnvironment",
 }
-_LISTED = tuple(column for column in INTEGRATION.c if column.name not in _UNLISTED)
+LISTED = tuple(column for column in INTEGRATION.c if column.name not in _UNLISTED)
+"""The columns of a row but for what was before and fingerprints."""
 
 
 def _rows(columns: Iterable[Column[Any]] = tuple(INTEGRATION.c)) -> Select[Any]:
@@ -66,7 +67,7 @@ def by_name(connection: Connection, client_id: str, name: str, provider: str | N
 def listing(connection: Connection, limits: Filter, *, client_id: str | None = None) -> Sequence[Row]:
     """Rows by client, category, priority and name, without what was before and without fingerprints."""
     c = INTEGRATION.c
-    statement = _rows(_LISTED).order_by(CLIENT.c.slug, c.category, c.priority, c.name, c.id)
+    statement = _rows(LISTED).order_by(CLIENT.c.slug, c.category, c.priority, c.name, c.id)
     for column in ("environment", "category", "provider", "status"):
         value = getattr(limits, column)
         if value is not None:

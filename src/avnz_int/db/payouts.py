@@ -16,6 +16,7 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    or_,
     select,
 )
 
@@ -41,19 +42,17 @@ def voided(
 ) -> list[Row]:
     """As `charges`, of the charges that were voided in this time, on the day of the void.
 
-    Of several voids of a charge the first one counts, whatever integration was named with it.
+    Of several voids of a charge the first one counts, whatever integration was named with it. `over` tells
+    that something of the charge had been refunded by then.
     """
-    void = (
-        select(USAGE.c.clientId, USAGE.c.refundOf, func.min(USAGE.c.occurredAt).label("occurredAt"))
-        .where(_approved(USAGE, UsageType.VOID, anywhere=True))
-        .group_by(USAGE.c.clientId, USAGE.c.refundOf)
-    )
-    if client_id is not None:
-        void = void.where(USAGE.c.clientId == client_id)
-    first = void.subquery("void")
+    first, given = _back(UsageType.VOID, client_id), _back(UsageType.REFUND, client_id)
     c = USAGE.c
-    joined = USAGE.join(first, and_(first.c.clientId == c.clientId, first.c.refundOf == c.transactionId))
-    return _charges(connection, joined, first.c.occurredAt, (start, end), rates, client_id)
+    joined = USAGE.join(
+        first, and_(first.c.clientId == c.clientId, first.c.refundOf == c.transactionId)
+    ).outerjoin(given, and_(given.c.clientId == c.clientId, given.c.refundOf == c.transactionId))
+    before = and_(given.c.first <= first.c.first, c.amount > literal_column("0"))
+    over = func.coalesce(before, literal_column("false")).label("over")
+    return _charges(connection, joined, first.c.first, (start, end), rates, client_id, over)
 
 
 def _charges(
@@ -63,13 +62,14 @@ def _charges(
     during: tuple[datetime, datetime],
     rates: Mapping[str, int],
     client_id: str | None,
+    *which: Any,
 ) -> list[Row]:
     c = USAGE.c
     price, rate = usage.rates_table(connection, rates)
     return _counted(
         connection,
         source.outerjoin(price, price.c.key == c.priceVersionId),
-        (_day(connection, time), c.clientId, c.currency, c.priceVersionId),
+        (_day(connection, time), c.clientId, c.currency, c.priceVersionId, *which),
         _approved(USAGE, UsageType.CHARGE),
         during,
         client_id,
@@ -81,32 +81,18 @@ def _charges(
 def refunds(connection: Connection, start: datetime, end: datetime, client_id: str | None) -> list[Row]:
     """Approved refunds and voids by `day`, client, currency and `type`: `count` and `volume`.
 
-    `unmatched` tells that their charge is not recorded, `over` that all refunds of it are more than it was.
-    They are of the integration of their charge, whatever was named with them, as bills have it; what has no
-    charge is of its own.
+    `unmatched` tells that their charge is not recorded, `over` of a refund that all refunds of its charge are
+    more than it was, or that the charge had been voided before. They are of the integration of their charge,
+    whatever was named with them, as bills have it; what has no charge is of its own.
     """
     c, charge = USAGE.c, USAGE.alias("charge")
-    given = (
-        select(c.clientId, c.refundOf, func.sum(c.amount).label("amount"))
-        .where(_approved(USAGE, UsageType.REFUND, anywhere=True))
-        .group_by(c.clientId, c.refundOf)
-        .subquery("given")
-    )
-    joined = USAGE.outerjoin(
-        charge,
-        and_(
-            charge.c.clientId == c.clientId,
-            charge.c.transactionId == c.refundOf,
-            charge.c.type == UsageType.CHARGE.value,
-        ),
-    ).outerjoin(
-        given,
-        and_(
-            given.c.clientId == c.clientId,
-            given.c.refundOf == c.refundOf,
-            c.type == UsageType.REFUND.value,
-        ),
-    )
+    joined = USAGE.outerjoin(charge, usage.charge_of(charge))
+    given, void = _back(UsageType.REFUND, client_id), _back(UsageType.VOID, client_id)
+    for back in (given, void):
+        same = and_(back.c.clientId == c.clientId, back.c.refundOf == c.refundOf)
+        joined = joined.outerjoin(back, and_(same, c.type == UsageType.REFUND.value))
+    late = and_(void.c.first < c.occurredAt, c.amount > literal_column("0"))
+    beyond = or_(given.c.amount > charge.c.amount, late)
     which = (
         _day(connection, c.occurredAt),
         c.clientId,
@@ -116,16 +102,32 @@ def refunds(connection: Connection, start: datetime, end: datetime, client_id: s
             "unmatched"
         ),
         func.coalesce(
-            and_(charge.c.status == UsageStatus.APPROVED.value, given.c.amount > charge.c.amount),
-            literal_column("false"),
+            and_(charge.c.status == UsageStatus.APPROVED.value, beyond), literal_column("false")
         ).label("over"),
     )
     place = case((charge.c.clientId.is_(None), c.platformIntegrationId), else_=charge.c.platformIntegrationId)
-    back = and_(
+    counted = and_(
         _approved(USAGE, UsageType.REFUND, anywhere=True) | _approved(USAGE, UsageType.VOID, anywhere=True),
         place.is_not(None),
     )
-    return _counted(connection, joined, which, back, (start, end), client_id)
+    return _counted(connection, joined, which, counted, (start, end), client_id)
+
+
+def _back(kind: UsageType, client_id: str | None) -> Any:
+    """Charges with approved voids, or refunds of more than nothing: `amount` of all, time of the `first`."""
+    c = USAGE.c
+    statement = (
+        select(
+            c.clientId, c.refundOf, func.sum(c.amount).label("amount"), func.min(c.occurredAt).label("first")
+        )
+        .where(_approved(USAGE, kind, anywhere=True))
+        .group_by(c.clientId, c.refundOf)
+    )
+    if kind is UsageType.REFUND:
+        statement = statement.where(c.amount > literal_column("0"))
+    if client_id is not None:
+        statement = statement.where(c.clientId == client_id)
+    return statement.subquery(f"back_{kind.value}")
 
 
 def _approved(table: Any, kind: UsageType, *, anywhere: bool = False) -> ColumnElement[bool]:

@@ -130,7 +130,7 @@ def charges(
         platform_id: only of this platform integration.
     """
     c = USAGE.c
-    voids, unvoided = _voids(client_id)
+    voids, unvoided = _voids()
     price, rate = rates_table(connection, rates)
     fee = fee_of(c.amount, rate)
     statement = (
@@ -200,9 +200,12 @@ def summary(
     client_id: str | None = None,
     integration_id: str | None = None,
 ) -> list[Row]:
-    """Usage of a time that begins with a month, by client, integration, month, currency and price version."""
-    c = USAGE.c
-    voids, _ = _voids(client_id)
+    """Usage of a time that begins with a month, by client, integration, month, currency and price version.
+
+    A refund or void is of the integration of its charge, whatever it named, or of its own if there is none.
+    """
+    c, of = USAGE.c, USAGE.alias("of")
+    voids, _ = _voids()
     price, rate = rates_table(connection, rates)
     charge = c.type == UsageType.CHARGE.value
     refund = and_(c.type == UsageType.REFUND.value, c.status == UsageStatus.APPROVED.value)
@@ -217,10 +220,14 @@ def summary(
         return sum_of(case((what, value), else_=0))
 
     own = _month(connection)
-    groups = (c.clientId, c.clientIntegrationId, c.platformIntegrationId, own, c.currency, c.priceVersionId)
+    integration = func.coalesce(of.c.clientIntegrationId, c.clientIntegrationId)
+    platform = case((of.c.clientId.is_(None), c.platformIntegrationId), else_=of.c.platformIntegrationId)
+    place = (integration.label("clientIntegrationId"), platform.label("platformIntegrationId"))
+    groups = (c.clientId, integration, platform, own, c.currency, c.priceVersionId)
     statement = (
         select(
-            *groups[:3],
+            c.clientId,
+            *place,
             own.label("month"),
             *groups[4:],
             count(settled).label("transactions"),
@@ -232,12 +239,16 @@ def summary(
             volume(refund).label("refunded"),
             volume(settled, fee).label("percentage"),
         )
-        .select_from(USAGE.outerjoin(voids, _voided(voids)).outerjoin(price, price.c.key == c.priceVersionId))
+        .select_from(
+            USAGE.outerjoin(voids, _voided(voids))
+            .outerjoin(price, price.c.key == c.priceVersionId)
+            .outerjoin(of, charge_of(of))
+        )
         .where(*_during(start, end))
         .group_by(*groups)
         .order_by(*groups)
     )
-    for limited, value in ((c.clientId, client_id), (c.clientIntegrationId, integration_id)):
+    for limited, value in ((c.clientId, client_id), (integration, integration_id)):
         if value is not None:
             statement = statement.where(limited == value)
     return rows.every(connection, statement)
@@ -280,11 +291,12 @@ def _month(connection: Connection) -> ColumnElement[str]:
     return func.to_char(func.timezone(literal_column("'UTC'"), c.occurredAt), literal_column("'YYYY-MM'"))
 
 
-def _voids(client_id: str | None) -> tuple[Any, ColumnElement[bool]]:
+def _voids() -> tuple[Any, ColumnElement[bool]]:
     """The charges that were voided, as a table of client and transaction id, and "it is none of them".
 
     To be outer-joined: SQLite then makes an index of it, PostgreSQL an anti-join; `NOT EXISTS` would search
-    all voids of the client for each charge.
+    all voids of the client for each charge. So would SQLite here if they were limited to a client: it makes
+    no index then (30,000 charges with 600 voids: 2.4 s instead of 0.1).
     """
     c = USAGE.c
     statement: Select[Any] = (
@@ -292,8 +304,6 @@ def _voids(client_id: str | None) -> tuple[Any, ColumnElement[bool]]:
         .where(c.type == UsageType.VOID.value, c.status == UsageStatus.APPROVED.value)
         .distinct()
     )
-    if client_id is not None:
-        statement = statement.where(c.clientId == client_id)
     voids = statement.subquery("voids")
     return voids, voids.c.refundOf.is_(None)
 
@@ -303,6 +313,12 @@ def _voided(voids: Any) -> ColumnElement[bool]:
     return and_(
         c.type == UsageType.CHARGE.value, voids.c.clientId == c.clientId, voids.c.refundOf == c.transactionId
     )
+
+
+def charge_of(charge: Any) -> ColumnElement[bool]:
+    """Whether a record is a refund or void of this charge, which is an alias of `USAGE`."""
+    c, kind = USAGE.c, charge.c.type == UsageType.CHARGE.value
+    return and_(charge.c.clientId == c.clientId, charge.c.transactionId == c.refundOf, kind)
 
 
 def rates_table(connection: Connection, rates: Mapping[str, int]) -> tuple[Any, ColumnElement[int]]:

@@ -149,8 +149,11 @@ def correction_lines(
         count, volume = now.count - before.count, now.volume - before.volume
         if (count, volume, now.fees - before.fees) == (0, 0, 0):
             continue
-        what = "late" if count >= 0 else "cancelled"
-        text = f"{what}: {_transactions(abs(count))} of {month}, {currency.shown(volume, code)}"
+        if count * volume > 0 or (count and not volume):
+            what = "late" if count > 0 else "cancelled"
+            text = f"{what}: {_transactions(abs(count))} of {month}, {currency.shown(volume, code)}"
+        else:  # Some came late and others were cancelled: a count would be of neither.
+            text = f"corrections of {month}, net volume {currency.shown(volume, code)}"
         lines.append(
             Line(LineKind.CORRECTION, text, str(month), count, volume, now.fees - before.fees, version)
         )

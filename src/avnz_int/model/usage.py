@@ -104,7 +104,8 @@ class CurrencyUsage:
     Attributes:
         minimum_so_far: prorated over the active days until now.
         minimum: prorated over the month, those who are active staying so.
-        estimate: fees, or the minimum where that is more.
+        estimate: while the month is open that of the bill, corrections of closed months included; of a closed
+            month fees, or the minimum where that is more.
     """
 
     currency: str

@@ -60,9 +60,12 @@ class Bills:
                 place = (row["platformIntegrationId"], row["clientId"])
                 self._own.setdefault(place, (row["currency"], row["effectiveAt"]))
         self._periods: dict[Month, dict[tuple[str, str], list[rows.Row]]] = {}
+        self._charges: dict[Month, dict[Key, dict[str, Charges]]] = {}
 
     def charges(self, month: Month) -> dict[Key, dict[str, Charges]]:
         """Key -> price version -> the settled charges that took place in a month."""
+        if month in self._charges:
+            return self._charges[month]
         found: dict[Key, dict[str, Charges]] = defaultdict(dict)
         for row in usage.charges(
             self._connection, month.start, month.end, self._rates, client_id=self._client_id
@@ -76,7 +79,8 @@ class Bills:
             key = (row["clientId"], row["platformIntegrationId"], row["currency"])
             flat = row["count"] * version["flatFee"]
             found[key][version["id"]] = Charges(row["count"], row["volume"], row["percentage"], flat)
-        return dict(found)
+        self._charges[month] = dict(found)
+        return self._charges[month]
 
     def minimum(self, key: Key, month: Month, *, used: bool, until: datetime | None = None) -> Minimum:
         """The minimum of a month, prorated by active days; each day has the price in force at its end.

@@ -90,6 +90,7 @@ def _add_charges(
         part[name] += row["volume"]
         part["fees"] += sign * (row["percentage"] + row["count"] * flat[row["priceVersionId"]])
         part["transactions"] += row["count"] if sign > 0 else 0
+        part["over_refunded"] += row["count"] * bool(row.get("over"))
 
 
 def _add_refunds(sums: dict[_Place, Counter[str]], found: Iterable[rows.Row]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from avnz_int import clock
-from avnz_int.db import clients, prices, rows, tenants, usage
+from avnz_int.db import billing, clients, prices, rows, tenants, usage
 from avnz_int.errors import IntegrityError
 from avnz_int.model.inputs import Filter
 from avnz_int.model.pricing import rate_of
@@ -73,6 +73,9 @@ def _fees(part: rows.Row, versions: Mapping[str, rows.Row]) -> int:
 def with_estimate(connection: Connection, row: rows.Row, month: Month) -> list[CurrencyUsage]:
     """The usage of a client integration in a month, and what the client owes for what it uses.
 
+    The estimate of an open month is that of the bill, with the corrections of closed months; of a closed one
+    it is what the month comes to by all that is known now.
+
     Args:
         connection: of the transaction.
         row: of `db.clients`.
@@ -82,19 +85,25 @@ def with_estimate(connection: Connection, row: rows.Row, month: Month) -> list[C
     platform = row["platformIntegrationId"]
     bills = Bills(connection, row["clientId"])
     charges = bills.charges(month) if platform else {}
-    codes = {key[2] for key in charges if key[1] == platform} | set(used)
+    last = billing.last_closed(connection)
+    billed = None
+    if platform and (last is None or str(month) > last):
+        billed = bills.lines(month, Month.parse(last) if last else None)
+    codes = {key[2] for key in (*charges, *(billed or ())) if key[1] == platform} | set(used)
     if platform:
         codes |= bills.primary_of_active(platform, row["clientId"], month)
     found = []
     for code in sorted(codes):
         view = used.get(code)
         counted = {name: 0 if view is None else getattr(view, name) for name in _COUNTS}
-        fees = minimum = so_far = None
+        fees = minimum = so_far = estimate = None
         if platform:
             key = (row["clientId"], platform, code)
             fees = sum(part.fees for part in charges.get(key, {}).values())
             minimum = bills.minimum(key, month, used=key in charges).amount
             so_far = bills.minimum(key, month, used=key in charges, until=clock.now()).amount
+            lines = None if billed is None else billed.get(key, ())
+            estimate = max(fees, minimum) if lines is None else sum(line.amount for line in lines)
         found.append(
             CurrencyUsage(
                 currency=code,
@@ -102,7 +111,7 @@ def with_estimate(connection: Connection, row: rows.Row, month: Month) -> list[C
                 fees=fees,
                 minimum_so_far=so_far,
                 minimum=minimum,
-                estimate=None if fees is None or minimum is None else max(fees, minimum),
+                estimate=estimate,
             )
         )
     return found
@@ -137,9 +146,11 @@ def stale_caches(connection: Connection) -> list[rows.Row]:
 def _split(
     connection: Connection, month: Month, client_id: str | None
 ) -> defaultdict[str, dict[str, dict[str, int]]]:
-    """Integration id -> currency -> transactions and volume of the month."""
+    """Integration id -> currency -> transactions and volume of the month, if there are charges in it."""
     split: defaultdict[str, dict[str, dict[str, int]]] = defaultdict(dict)
     for row in usage.summary(connection, month.start, month.end, {}, client_id=client_id):
+        if not row["approved"] + row["declined"]:
+            continue
         part = split[row["clientIntegrationId"]].setdefault(row["currency"], {"transactions": 0, "volume": 0})
         for name in part:
             part[name] += row[name]
