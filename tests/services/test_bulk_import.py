@@ -11,6 +11,7 @@ from avnz_int.errors import ForbiddenError
 from avnz_int.model.bulk import ImportOptions
 from avnz_int.model.enums import Action
 from avnz_int.model.files import IfExists
+from avnz_int.services.bulk_records import record_of
 from avnz_int.wiring import Services
 from support.bulk import (
     PRICING,
@@ -384,3 +385,10 @@ def test_batches(services: Services) -> None:
 
     assert ((21, 0, 0, 0), [4, 8, 12, 16, 20, 21]) == (counts(report), seen)
     assert (0, 0, 21, 0) == counts(take(services, *records, options=replace(SKIP, batch_size=4)))
+
+
+def test_shown_without_secrets() -> None:
+    """Whoever prints a record that was read prints none of its credentials."""
+    value = client_record("Main", credentials=login("the secret of it"))
+
+    assert "the secret of it" not in repr(record_of(value))

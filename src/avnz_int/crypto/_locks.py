@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from json import JSONEncoder
 from typing import Any, Protocol, cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from avnz_int.crypto import jwe
 from avnz_int.errors import InvalidInputError, KeyMissingError, SealBrokenError
+from avnz_int.model.json_writer import json_writer
 from avnz_int.model.secret import Secret
 
 PBES2 = "PBES2-HS512+A256KW"
@@ -43,7 +43,7 @@ _CURVES: Mapping[str, ec.EllipticCurve] = {
     "P-521": ec.SECP521R1(),
 }
 _CURVE_NAMES = {curve.name: name for name, curve in _CURVES.items()}
-_CANONICAL = JSONEncoder(separators=(",", ":"), sort_keys=True)
+_canonical = json_writer(ascii_only=True, sort_keys=True)
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -237,7 +237,7 @@ def holder(raw: bytes) -> Holder:
 
 def thumbprint(key: PublicKey) -> str:
     """The key's name: its JWK thumbprint (RFC 7638)."""
-    return jwe.b64url(sha256(_CANONICAL.encode(public_jwk(key)).encode()).digest())
+    return jwe.b64url(sha256(_canonical(public_jwk(key)).encode()).digest())
 
 
 def public_jwk(key: PublicKey) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select, select
 
-from avnz_int.db import rows, tables
+from avnz_int.db import previous, rows, tables
 from avnz_int.db.rows import Row
 from avnz_int.model.inputs import Filter
 
@@ -17,13 +17,7 @@ PLATFORM = tables.PlatformIntegration
 
 
 # Those of a row that only its own change needs: a third of what reading a long listing costs.
-_UNLISTED = {
-    "credentialsFingerprints",
-    "previousCredentials",
-    "previousCredentialsKeyId",
-    "previousSettings",
-    "previousEnvironment",
-}
+_UNLISTED = {"credentialsFingerprints", *previous.COLUMNS} - {"previousCredentialsExpireAt"}
 LISTED = tuple(column for column in INTEGRATION.c if column.name not in _UNLISTED)
 """The columns of a row but for what was before and fingerprints."""
 

@@ -20,8 +20,10 @@ from avnz_int.db import tables
 from avnz_int.db.engine import Database, current_revision
 from avnz_int.db.types import Json, Sealed, TextArray, Timestamp
 from avnz_int.errors import IntegrityError
+from avnz_int.model.json_writer import json_writer
 
 _PAGE = 500
+_written = json_writer()
 _MEMBERS = ("protected", "aad", "iv", "ciphertext", "tag")
 """The order of a sealed value's members as they are first written; jsonb keeps none."""
 
@@ -154,7 +156,7 @@ def _sealed_text(stored: Any) -> str:
     if not isinstance(stored, dict):
         raise TypeError
     members = {name: stored[name] for name in _MEMBERS if name in stored}
-    return json.dumps(members | stored, ensure_ascii=False, separators=(",", ":"))
+    return _written(members | stored)
 
 
 _FROM_TEXT: Mapping[type, Convert] = {

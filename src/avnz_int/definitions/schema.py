@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from avnz_int.definitions import quick
@@ -93,8 +93,6 @@ class Kept(dict[str, Any]):
     """
 
     validator: Validator | None = None
-    _environments: Environments | None = None
-    _destinations: tuple[str, ...] | None = None
     _quick: Callable[[dict[str, Any]], bool] | None = None
     _asked = False
 
@@ -107,17 +105,15 @@ class Kept(dict[str, Any]):
             self._asked, self._quick = True, quick.compiled(self)
         return self._quick is not None and self._quick(value)
 
+    @cached_property
     def environments(self) -> Environments:
         """The patterns of `told_environment`, found once."""
-        if self._environments is None:
-            self._environments = _environments(self)
-        return self._environments
+        return _environments(self)
 
+    @cached_property
     def destinations(self) -> tuple[str, ...]:
         """What `destination_fields` gives, found once."""
-        if self._destinations is None:
-            self._destinations = _destinations(self)
-        return self._destinations
+        return _destinations(self)
 
     def kept_validator(self) -> Validator:
         """The validator, found once."""
@@ -174,7 +170,7 @@ def secret_fields(schema: Schema | None) -> tuple[str, ...]:
 
 def told_environment(schema: Schema, credentials: Mapping[str, Any]) -> str | None:
     """The environment that credentials say of themselves (`x-environment` patterns); None if none does."""
-    known = schema.environments() if isinstance(schema, Kept) else _environments(schema)
+    known = schema.environments if isinstance(schema, Kept) else _environments(schema)
     for name, environment, fits in known:
         value = credentials.get(name)
         if isinstance(value, str) and fits(value):
@@ -193,7 +189,7 @@ def _environments(schema: Schema) -> Environments:
 def destination_fields(settings_schema: Schema | None) -> tuple[str, ...]:
     """The names of the settings that decide where the credentials are sent."""
     if isinstance(settings_schema, Kept):
-        return settings_schema.destinations()
+        return settings_schema.destinations
     return _destinations(settings_schema)
 
 

@@ -8,7 +8,7 @@ stand there so that what an export or a listing wrote can be given back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from avnz_int.definitions.loader import nearest
@@ -150,11 +150,11 @@ class ClientRecord:
 
     Attributes:
         new: as it is added, its credentials None where none, or masked ones, were given.
-        given: the record as it was read.
+        given: the record as it was read, plain credentials included: never shown.
     """
 
     new: NewClient
-    given: Mapping[str, Any]
+    given: Mapping[str, Any] = field(repr=False)
     disabled: bool
     kind: Kind = Kind.CLIENT
 
@@ -286,9 +286,9 @@ def _changes(value: Mapping[str, Any], credentials: Credentials | None, *, of_cl
     if environment is not None and value.get("mode") != Mode.PLATFORM:
         wanted["environment"] = environment
     # A client integration's name is what it is known by.
-    for field, name in (("priority", "priority"), ("isDefault", "is_default")) if of_client else _NAME:
-        if value.get(field) is not None:
-            wanted[name] = value[field]
+    for given, name in (("priority", "priority"), ("isDefault", "is_default")) if of_client else _NAME:
+        if value.get(given) is not None:
+            wanted[name] = value[given]
     return Changes(**wanted)
 
 

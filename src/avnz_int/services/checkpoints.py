@@ -21,6 +21,7 @@ from avnz_int import clock
 from avnz_int.crypto.cipher import mac
 from avnz_int.crypto.jwe import unique_members
 from avnz_int.errors import InvalidInputError, NotFoundError, StorageError
+from avnz_int.model.json_writer import json_writer
 from avnz_int.model.secret import Secret
 from avnz_int.services.chain import Mark
 
@@ -28,7 +29,7 @@ _KIND = "avnz-int audit checkpoint"
 _VERSION = 1
 _LARGEST = 1 << 20  # ten thousand chains; an organization has two
 _MEMBERS = {"kind", "version", "organizationId", "exportedAt", "keyId", "chains", "signature"}
-_ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+_signed_form = json_writer(ascii_only=True, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _signed(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def _signature(key: Secret[bytes], signed: Mapping[str, Any]) -> str:
     # An event's canonical JSON has other members, so none can pass for a checkpoint.
-    return mac(key, _ENCODER.encode(signed).encode("ascii")).hex()
+    return mac(key, _signed_form(signed).encode("ascii")).hex()
 
 
 def _parsed(raw: bytes) -> Checkpoint | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Table, UniqueConstraint
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Table, UniqueConstraint
 
 from avnz_int.db import columns
 from avnz_int.db.columns import metadata
@@ -14,6 +16,17 @@ from avnz_int.model.enums import (
     Status,
     TestResult,
 )
+
+
+def _previous_columns() -> tuple[Column[Any], ...]:
+    """Replaced credentials, and what they were in force with."""
+    return (
+        columns.sealed("previousCredentials"),
+        columns.text("previousCredentialsKeyId", to="DataKey.id", index=True, required=False),
+        columns.time("previousCredentialsExpireAt", required=False),
+        columns.json("previousSettings"),
+        columns.text("previousEnvironment", required=False),
+    )
 
 
 def _previous() -> tuple[CheckConstraint, ...]:
@@ -66,11 +79,7 @@ PlatformIntegration = Table(
     columns.text("credentialsKeyId", to="DataKey.id", index=True, required=False),
     columns.time("credentialsUpdatedAt"),
     columns.json("credentialsFingerprints"),
-    columns.sealed("previousCredentials"),
-    columns.text("previousCredentialsKeyId", to="DataKey.id", index=True, required=False),
-    columns.time("previousCredentialsExpireAt", required=False),
-    columns.json("previousSettings"),
-    columns.text("previousEnvironment", required=False),
+    *_previous_columns(),
     columns.json("settings"),
     columns.text("environment", default="production"),
     columns.flag("isSharedWithClients", default=False),
@@ -108,11 +117,7 @@ ClientIntegration = Table(
     columns.text("credentialsKeyId", to="DataKey.id", index=True, required=False),
     columns.time("credentialsUpdatedAt", required=False),
     columns.json("credentialsFingerprints"),
-    columns.sealed("previousCredentials"),
-    columns.text("previousCredentialsKeyId", to="DataKey.id", index=True, required=False),
-    columns.time("previousCredentialsExpireAt", required=False),
-    columns.json("previousSettings"),
-    columns.text("previousEnvironment", required=False),
+    *_previous_columns(),
     columns.text("platformIntegrationId", to="PlatformIntegration.id", index=True, required=False),
     columns.json("settings"),
     columns.text("environment", default="production"),
