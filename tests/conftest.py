@@ -27,6 +27,7 @@ settings.load_profile("suite")
 _GIVEN_POSTGRES = os.environ.get("AVNZ_INT_TEST_POSTGRES_URL")
 _DROPPED = ("AVNZ_INT_", "AWS_", "XDG_")
 _FEW = 4
+_ON_POSTGRES = {"postgresql", "on_postgres"}
 _DROPPED_NAMES = {"CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
 
 
@@ -38,10 +39,24 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two for each of a few processors: much of the time is spent waiting for servers, deadlines, disks."""
     processors = os.cpu_count() or 1
     return 2 * processors if processors <= _FEW else processors
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What `sqlite_first` says of its modules; before `-m` is looked at."""
+    for item in items:
+        parameters = (
+            item.callspec.params.values()
+            if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+            else ()
+        )
+        if item.get_closest_marker("sqlite_first") and not _ON_POSTGRES.isdisjoint(map(str, parameters)):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

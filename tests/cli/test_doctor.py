@@ -16,6 +16,8 @@ from support.cli import Command
 from support.commands import own, platform
 from support.services import execute
 
+pytestmark = pytest.mark.sqlite_first
+
 
 @pytest.fixture
 def healthy(on_both: Command) -> Command:

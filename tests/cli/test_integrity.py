@@ -11,6 +11,8 @@ from support.cli import Command
 from support.commands import own, platform
 from support.services import execute
 
+pytestmark = pytest.mark.sqlite_first
+
 ROTATION = ["activeKeyId", "resealed", "pending", "unreadable", "rows"]
 
 

@@ -37,6 +37,8 @@ from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, SERVICE, admin_of, events, own, platform, replaced
 from support.services import payflow_credentials
 
+pytestmark = pytest.mark.sqlite_first
+
 ALLOWED, DENIED, HIDDEN, UNKNOWN = "allowed", "denied", "hidden", "unknown provider"
 _LOCK = recipient_lock(
     ec.derive_private_key(7, ec.SECP256R1())

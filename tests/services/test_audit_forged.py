@@ -12,6 +12,8 @@ from avnz_int.services import chain
 from avnz_int.wiring import Services
 from support.services import execute, make_services
 
+pytestmark = pytest.mark.sqlite_first
+
 COUNT = 12
 """Events of the organization's chain in the tests that forge."""
 

@@ -40,6 +40,8 @@ from support.scenes import (
 )
 from support.services import add_untested, opened
 
+pytestmark = pytest.mark.sqlite_first
+
 SKIP = replace(UNTESTED, if_exists=IfExists.SKIP)
 UPDATE = replace(UNTESTED, if_exists=IfExists.UPDATE)
 

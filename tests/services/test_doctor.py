@@ -28,6 +28,8 @@ from support.scenes import (
 )
 from support.services import execute
 
+pytestmark = pytest.mark.sqlite_first
+
 scene = healthy_scene
 
 

@@ -27,6 +27,8 @@ from support.services import (
     opened,
 )
 
+pytestmark = pytest.mark.sqlite_first
+
 Opener = Callable[[], Services]
 
 

@@ -26,6 +26,8 @@ from support.services import (
     opened,
 )
 
+pytestmark = pytest.mark.sqlite_first
+
 
 def put(url: str, row_id: str, value: object, key_id: str) -> None:
     """Let other text stand as a row's credentials, and another key's id beside it."""

@@ -16,6 +16,8 @@ from avnz_int.wiring import Services
 from support.scenes import ADMIN, GARBAGE, PASSED, PAYFLOW, REFUSED, SteeredGateway, own, platform, row
 from support.services import PASSWORD, payflow_credentials
 
+pytestmark = pytest.mark.sqlite_first
+
 UNTESTABLE = "gateway_of_tomorrow"
 """A provider that nobody has written a connection test for."""
 

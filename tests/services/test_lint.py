@@ -18,6 +18,8 @@ from avnz_int.wiring import Services
 from support.scenes import ADMIN, AUDITOR, events, own, platform
 from support.services import PASSWORD, add_untested, execute
 
+pytestmark = pytest.mark.sqlite_first
+
 
 def linted(services: Services, **wanted: Any) -> Diagnosis:
     """What the lint alone finds."""

@@ -26,6 +26,8 @@ from avnz_int.wiring import Services
 from support.scenes import ADMIN, AUDITOR, REFUSED, SERVICE, SteeredGateway, admin_of, events, own, written
 from support.services import PASSWORD, columns_of, payflow_credentials
 
+pytestmark = pytest.mark.sqlite_first
+
 HEAD = "apiVersion: avnz-int/1\nkind: Manifest\n"
 LOGIN = "{partner: PayPal, vendor: acme, user: acme, password: env:PAYFLOW_PASSWORD}"
 PLATFORM = f"""\

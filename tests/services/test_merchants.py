@@ -26,6 +26,8 @@ from support.scenes import (
 )
 from support.services import execute, payflow_credentials
 
+pytestmark = pytest.mark.sqlite_first
+
 
 def test_life(services: Services, gateway: SteeredGateway) -> None:
     """Create, rename, move, disable, error, enable and delete: the one account follows each."""

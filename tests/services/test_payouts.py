@@ -12,6 +12,8 @@ from avnz_int.wiring import Services
 from support.metering import JOINED, Hand, close, line, metered, record, refund, void
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, SERVICE, admin_of, own, using
 
+pytestmark = pytest.mark.sqlite_first
+
 
 @pytest.fixture
 def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:

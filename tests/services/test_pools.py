@@ -13,6 +13,8 @@ from avnz_int.wiring import Services
 from support.scenes import ADMIN, AUDITOR, SERVICE, account, admin_of, events
 from support.staging import Own, Platform, Using, stage
 
+pytestmark = pytest.mark.sqlite_first
+
 
 def put(
     services: Services, ref: str, name: str = "Cards", client: str | None = "acme", **changes: Any

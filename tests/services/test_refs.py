@@ -13,6 +13,8 @@ from support.samples import sample
 from support.scenes import ADMIN, PAYFLOW, admin_of, events, own, platform, using
 from support.services import execute
 
+pytestmark = pytest.mark.sqlite_first
+
 
 def _renamed(services: Services, url: str, name: str, new: str) -> str:
     """The id, given by hand, of a new platform-mode integration: it has nothing sealed to its id."""

@@ -28,6 +28,8 @@ from support.scenes import (
 )
 from support.staging import Own, Platform, Using, stage
 
+pytestmark = pytest.mark.sqlite_first
+
 PAY, SMS, SIGN_IN = Category.PAYMENT_GATEWAY, Category.SMS, Category.AUTHENTICATION
 
 

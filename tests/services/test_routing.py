@@ -31,6 +31,8 @@ from support.scenes import (
 )
 from support.staging import Own, Platform, Using, stage
 
+pytestmark = pytest.mark.sqlite_first
+
 WEIGHTED = PoolStrategy.WEIGHTED
 USAGE = tables.UsageRecord
 

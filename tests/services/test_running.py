@@ -41,6 +41,8 @@ from support.scenes import (
 )
 from support.services import PASSWORD, execute
 
+pytestmark = pytest.mark.sqlite_first
+
 PASSED = "UPDATE \"PlatformIntegration\" SET status = 'active', \"lastTestResult\" = 'success' WHERE id = :i"
 NAMES = {"PAYFLOW_PARTNER", "PAYFLOW_VENDOR", "PAYFLOW_USER", "PAYFLOW_PASSWORD"}
 

@@ -18,6 +18,8 @@ from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, account, admin_of, events, platform, using
 from support.services import execute
 
+pytestmark = pytest.mark.sqlite_first
+
 
 def test_price_in_the_event(services: Services) -> None:
     """A change of price is in the audit trail with both prices, its time, and the client it is for."""

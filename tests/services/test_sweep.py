@@ -36,6 +36,8 @@ from support.scenes import (
 from support.services import add_many, payflow_credentials
 from support.sweeping import OK, Counted, choose, hook, make_scene, outcomes, sweep
 
+pytestmark = pytest.mark.sqlite_first
+
 
 @pytest.fixture
 def scene(services: Services) -> dict[str, str]:

@@ -29,6 +29,8 @@ from support.scenes import ADMIN, events, written
 from support.services import dump, execute, initialize, make_services, token_of
 from support.tokens import make, present, text_of
 
+pytestmark = pytest.mark.sqlite_first
+
 Opener = Callable[[], Services]
 
 

@@ -22,6 +22,8 @@ from support.scenes import ADMIN, events, row, written
 from support.services import execute, make_services, token_of
 from support.tokens import make, present, text_of
 
+pytestmark = pytest.mark.sqlite_first
+
 
 def refused(services: Services) -> list[AuditView]:
     """The events of refused tokens."""

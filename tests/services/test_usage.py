@@ -18,6 +18,8 @@ from support.metering import JOINED, Hand, as_file, counts, line, metered, recor
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, SERVICE, account, admin_of, events, own, using, written
 from support.services import columns_of, execute
 
+pytestmark = pytest.mark.sqlite_first
+
 
 @pytest.fixture
 def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:

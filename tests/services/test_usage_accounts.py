@@ -9,6 +9,8 @@ from support.metering import Hand, counts, line, metered, record
 from support.scenes import ADMIN, PAYFLOW, account, own, using
 from support.services import execute
 
+pytestmark = pytest.mark.sqlite_first
+
 
 @pytest.fixture
 def scene(services: Services, monkeypatch: pytest.MonkeyPatch) -> Services:

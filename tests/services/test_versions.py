@@ -44,6 +44,8 @@ from support.scenes import (
 )
 from support.services import PASSWORD, execute, make_services, opened, payflow_credentials
 
+pytestmark = pytest.mark.sqlite_first
+
 NEW = "new password 77"
 REFS = ("acme/Main", PAYFLOW)
 PARTS = (

@@ -105,7 +105,7 @@ def echo_page(connection: socket.socket, request: bytes, stop: threading.Event) 
 
 
 _PORTAL = b"<!doctype html><html><form action='/login?RESULT=0'>Welcome to our network</form></html>"
-_BOMB = gzip.compress(b"RESULT=0&COMMENT1=" + bytes(64 * MIB), compresslevel=9, mtime=0)
+_BOMB = gzip.compress(b"RESULT=0&COMMENT1=" + bytes(64 * MIB), compresslevel=1, mtime=0)
 
 FAULTS: Mapping[str, tuple[Answer, str]] = {
     "hang": (_hang, "timeout"),
