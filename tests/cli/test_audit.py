@@ -45,6 +45,27 @@ def test_filters(on_both: Command) -> None:
     assert "not an RFC 3339 time" in on_both.fails("audit", "list", "--since", "now", exit_code=2)["message"]
 
 
+def test_pages(on_both: Command) -> None:
+    """Pages go back from the newest events to the first; they make up the list, also at equal times."""
+    execute(on_both.url, 'UPDATE "AuditEvent" SET "occurredAt" = :when', when="2028-01-01T00:00:00.000Z")
+    whole = [event["id"] for event in on_both("audit", "list", "-o", "json").json]
+    found: list[str] = []
+    words: list[str] = []
+    while True:
+        said = on_both("audit", "list", "--limit", "2", *words, "-o", "json")
+        assert len(said.json) <= 2
+        found = [event["id"] for event in said.json] + found
+        if "--cursor" not in said.stderr:
+            break
+        words = ["--cursor", said.stderr.split("--cursor ")[1].split()[0]]
+
+    assert len(whole) > 4
+    assert whole == found
+    for wrong in ("nonsense", "WzEsMiwzXQ", "WyJub3ciLCJjIiwxXQ"):
+        assert "another listing" in on_both.fails("audit", "list", "--cursor", wrong, exit_code=2)["message"]
+    on_both.fails("audit", "list", "--follow", *words, exit_code=2)
+
+
 def test_export(on_both: Command) -> None:
     """An export is JSON Lines, also where a table is the default; the fields are those of `list`."""
     listed = on_both("audit", "list", "-o", "jsonl").lines

@@ -109,7 +109,7 @@ CASES = {
     ),
     "nested": Case((*ADD, *FILE), 2, "invalid_input", ("not JSON",), "[" * 100_000),
     "no file": Case(
-        (*ADD, "--credentials-file", "/nowhere/x.json"), 2, "usage", ("/nowhere/x.json: No such",)
+        (*ADD, "--credentials-file", "/nowhere/x.json"), 2, "usage", ("there is no file /nowhere/x.json",)
     ),
     "no file name": Case((*ADD, "--credentials-file", ""), 2, "usage", ("--credentials-file",)),
     "own without credentials": Case(

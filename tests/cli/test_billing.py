@@ -66,6 +66,7 @@ def test_show(metered: Command) -> None:
     shown = metered("billing", "show", "--statement", listed["id"][:10], "-o", "json").json
     assert listed == shown
     assert listed["id"] in metered("billing", "show").stdout
+    assert "  $33.87  " in metered("billing", "show").stdout
     assert 3 == len(metered("billing", "show", "-o", "csv").stdout.splitlines()) - 1
     assert [5000] == [one["total"] for one in metered("billing", "show", "--estimate", "-o", "json").json]
     metered.fails("billing", "show", "--statement", "zzzzzzzz", exit_code=3)
@@ -96,4 +97,8 @@ def test_payouts(metered: Command) -> None:
     both = metered("billing", "payouts", "--from", "2028-01-11", "--to", "2028-01-31", "-o", "csv").stdout
     assert ["2028-W02", "2028-W04"] == [row["week"] for row in csv.DictReader(io.StringIO(both))]
     assert "2028-W02" in metered("billing", "payouts", "--week", "2028-W02", "--client", "acme").stdout
+    cells = metered("billing", "payouts").stdout.splitlines()[1].split()
+    assert ["$40.00", "$0.30", "$39.70"] == cells[-5:-2]
+    # Without their currency they stay what they are: minor units.
+    assert ["net", "3970"] == metered("billing", "payouts", "--columns", "net").stdout.split()
     metered.fails("billing", "payouts", "--week", "2028-02", exit_code=2)

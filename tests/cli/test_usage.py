@@ -101,7 +101,7 @@ def test_show(metered: Command) -> None:
         )
     )
     assert [{name: "" if value is None else str(value) for name, value in shown.items()}] == rows
-    assert "10000" in metered("usage", "show", "--client", "acme").stdout
+    assert "  $100.00  " in metered("usage", "show", "--client", "acme").stdout
     assert (1, []) == (shown["declined"], metered("usage", "show", "--month", "2027-12", "-o", "json").json)
     metered("usage", "show", "--month", "2028-13", exit_code=2)
     metered("usage", "show", "--client", "nobody", exit_code=3)

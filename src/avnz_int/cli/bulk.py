@@ -6,21 +6,20 @@ import contextlib
 import errno
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from avnz_int.cli import progress
-from avnz_int.cli.state import State, stdin_bytes
+from avnz_int.cli.opening import opened, stdin, text
+from avnz_int.cli.state import State
 from avnz_int.errors import InvalidInputError, StorageError, UsageError
-from avnz_int.model.secret import Secret
+from avnz_int.model.secret import Secret, without_newline
 
 if TYPE_CHECKING:
     from avnz_int.model.bulk import Progress
 
-_MOST = 1024 * 1024
 _HINT = "give --passphrase-file FILE or --passphrase-env NAME"
 _NO_NAME = {errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENOENT}
 _EXPORTED = (
@@ -38,15 +37,12 @@ def opener(file: str, option: str) -> Callable[[], AbstractContextManager[Binary
         StorageError: while opening: it cannot be read.
     """
     if file == "-":
-        if sys.stdin is None or sys.stdin.isatty():
-            raise UsageError(
-                f"{option}: standard input is a terminal", hint="pipe records in, or name a file"
-            )
-        return lambda: contextlib.nullcontext(cast("BinaryIO", sys.stdin.buffer))
+        stream = stdin(option)
+        return lambda: contextlib.nullcontext(stream)
     path = Path(file)
     if not is_stream(file):  # opening a pipe to look at it takes what is in it
-        _open(path, option).close()
-    return lambda: _open(path, option)
+        opened(path, option).close()
+    return lambda: opened(path, option)
 
 
 def is_stream(file: str) -> bool:
@@ -58,28 +54,6 @@ def is_stream(file: str) -> bool:
     except (OSError, ValueError):
         return False  # whoever opens it says why it cannot be opened
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-def is_exposed(file: str) -> bool:
-    """Whether others can read a file."""
-    if file == "-":
-        return False
-    mode = Path(file).stat().st_mode
-    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
-
-
-def content(state: State, file: str, option: str, *, secret: bool) -> bytes:
-    """The bytes of a small file, or of standard input for `-`; told if others can read a secret one."""
-    if file == "-":
-        found = stdin_bytes(option, _MOST + 1)
-    else:
-        with _open(Path(file), option) as opened:
-            found = opened.read(_MOST + 1)
-        if secret and is_exposed(file):
-            state.notify(f"{file} can be read by others: chmod 600 {file}")
-    if len(found) > _MOST:
-        raise InvalidInputError(f"{option} {file} is larger than 1 MiB")
-    return found
 
 
 def passphrase(state: State, file: str | None, variable: str | None, *, twice: bool) -> Secret[str]:
@@ -97,12 +71,7 @@ def passphrase(state: State, file: str | None, variable: str | None, *, twice: b
     if file is not None and variable is not None:
         raise UsageError("--passphrase-file and --passphrase-env exclude each other")
     if file is not None:
-        try:
-            text = content(state, file, "--passphrase-file", secret=True).decode("utf-8")
-        except UnicodeDecodeError:
-            # From None: the cause holds the bytes.
-            raise InvalidInputError(f"--passphrase-file {file} is not UTF-8") from None
-        return Secret(text[:-2] if text.endswith("\r\n") else text.removesuffix("\n"))
+        return Secret(without_newline(text(file, "--passphrase-file", on_exposed=state.notify)))
     if variable is not None:
         value = os.environ.get(variable)
         if value is None:
@@ -161,19 +130,6 @@ def on_batch(what: str) -> Iterator[Callable[[Progress], None]]:
 
     with progress.bar(what, told=told, open_ended=True, failed=0) as update:
         yield lambda now: update(completed=now.records, failed=now.failed)
-
-
-def _open(path: Path, option: str) -> BinaryIO:
-    try:
-        if path.is_dir():
-            raise UsageError(f"{option}: {path} is a folder", hint="name a file")
-        return path.open("rb")
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise UsageError(f"{option}: there is no file {path}", hint="name a file that is there") from None
-    except OSError as exc:
-        raise StorageError(
-            f"{option}: {path}: {exc.strerror}", hint="make the file readable for this user"
-        ) from None
 
 
 def _replaceable(path: Path, kept: Sequence[Path]) -> Path:

@@ -187,14 +187,9 @@ class Pick:
                 )
 
     def _start(self, found: Sequence[Row]) -> int:
-        try:
-            asked, last = json.loads(base64.urlsafe_b64decode(f"{self.cursor}==").decode())
-        except (ValueError, TypeError):
-            asked, last = None, None
+        asked, last = cursor_parts(self.cursor or "", 2)
         if asked != self._asked():
-            raise UsageError(
-                "--cursor is of another listing", hint="repeat it with the options that it was told for"
-            )
+            raise another_listing()
         for i, row in enumerate(found):
             if _identity(row) == last:
                 return i + 1
@@ -203,11 +198,38 @@ class Pick:
         )
 
     def _cursor(self, row: Row) -> str:
-        said = json.dumps([self._asked(), _identity(row)], separators=(",", ":"))
-        return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+        return cursor_of(self._asked(), _identity(row))
 
     def _asked(self) -> list[Any]:
         return [list(self.sort), [[c.key, c.value, c.negated] for c in self.where]]
+
+
+def cursor_of(*parts: Any) -> str:
+    """A cursor that carries JSON values."""
+    said = json.dumps(parts, separators=(",", ":"))
+    return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+
+
+def cursor_parts(cursor: str, count: int) -> list[Any]:
+    """What a cursor carries.
+
+    Raises:
+        UsageError: it is not one that carries so many values.
+    """
+    try:
+        parts = json.loads(base64.urlsafe_b64decode(f"{cursor}==").decode())
+    except (ValueError, TypeError):
+        parts = None
+    if not isinstance(parts, list) or len(parts) != count:
+        raise another_listing()
+    return parts
+
+
+def another_listing() -> UsageError:
+    """What a cursor that does not fit is told."""
+    return UsageError(
+        "--cursor is of another listing", hint="repeat it with the options that it was told for"
+    )
 
 
 def _words(text: str | None) -> tuple[str, ...]:

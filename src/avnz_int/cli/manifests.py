@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avnz_int.cli import output
+from avnz_int.cli import opening, output
 from avnz_int.cli.printable import json_text, printable
-from avnz_int.cli.state import State, not_empty, stdin_bytes
-from avnz_int.errors import InvalidInputError, StorageError, UsageError
+from avnz_int.cli.state import State, not_empty
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,22 +40,7 @@ def source(file: str) -> Source:
     from avnz_int.services.manifests import Source  # noqa: PLC0415  # the services, which --help does not need
 
     path, origin = Path(file), "standard input" if file == "-" else file
-    try:
-        if file == "-":
-            content = stdin_bytes("--file", _MOST + 1)
-        else:
-            with path.open("rb") as opened:
-                content = opened.read(_MOST + 1)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as exc:
-        raise UsageError(f"--file: {path}: {exc.strerror}", hint="name a file that is there") from None
-    except OSError as exc:
-        raise StorageError(f"--file: {path}: {exc.strerror}", hint="make it readable for this user") from None
-    if len(content) > _MOST:
-        raise InvalidInputError(f"{origin} is larger than 16 MiB", hint="split it: sections may stand apart")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{origin} is not UTF-8", hint="write it anew as UTF-8 text") from None
+    text = opening.text(file, "--file", most=_MOST, hint="split it: sections may stand apart")
     return Source(text, origin, Path() if file == "-" else path.parent)
 
 

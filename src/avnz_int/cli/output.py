@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from avnz_int.cli.printable import json_text, printable
+from avnz_int.cli.printable import cell, json_text, printable
 from avnz_int.cli.state import Format, State
+from avnz_int.model import currency
 from avnz_int.model.encode import encode
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def emit_all(
     *,
     empty: str = "nothing there",
     header: Sequence[str] = (),
+    money: Sequence[str] = (),
 ) -> None:
     """Print a listing.
 
@@ -71,6 +73,7 @@ def emit_all(
         columns: JSON keys to show in the table.
         empty: told on standard error where a table would have no rows.
         header: of CSV without rows, where its rows are not those of the JSON.
+        money: keys of amounts in minor units of the row's `currency`; a table has them as people do.
     """
     encoded: Iterable[Any] = (encode(view) for view in views)
     pick = state.pick
@@ -93,7 +96,7 @@ def emit_all(
         rows = list(encoded)
         _print_csv(rows, () if rows else _header(state, header, columns))
     elif views:
-        _print_table(state, list(encoded), columns)
+        _print_table(state, [_with_amounts(row, money) for row in encoded], columns)
     else:
         sys.stderr.write(f"({empty})\n")
 
@@ -174,6 +177,15 @@ def _print_table(state: State, encoded: list[dict[str, Any]], columns: Sequence[
     console(state).print(table)
 
 
+def _with_amounts(row: dict[str, Any], money: Sequence[str]) -> dict[str, Any]:
+    """The row with its amounts as people write them; as they are where `--columns` left the currency out."""
+    code = row.get("currency") if money else None
+    if code is None:
+        return row
+    amounts = {name: row[name] for name in money if row.get(name) is not None}
+    return row | {name: currency.shown(amount, code) for name, amount in amounts.items()}
+
+
 def _print_lines(rows: list[list[str]]) -> None:
     """A line for each row, as long as it is."""
     from rich.cells import cell_len  # noqa: PLC0415  # columns of a terminal, not characters
@@ -204,11 +216,8 @@ def _print_csv(encoded: list[dict[str, Any]], header: Sequence[str] = ()) -> Non
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return json_text(value)
-    return printable(value) if sys.stdout.isatty() else value
+    text = cell(value)
+    return printable(text) if sys.stdout.isatty() else text
 
 
 def _chunks(rows: Iterable[Any]) -> Iterable[list[Any]]:

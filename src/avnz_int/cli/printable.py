@@ -21,5 +21,12 @@ def json_text(value: Any) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
+def cell(value: Any) -> str:
+    """A JSON value as a cell of CSV: text as it is, nothing for null, else its JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json_text(value)
+
+
 def _escaped(character: str) -> str:
     return json.dumps(character)[1:-1]

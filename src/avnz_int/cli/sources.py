@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avnz_int.cli import moments
-from avnz_int.cli.state import State, stdin_bytes
+from avnz_int.cli import moments, opening
+from avnz_int.cli.state import State
 from avnz_int.definitions import schema
-from avnz_int.errors import InvalidInputError, StorageError, UsageError
+from avnz_int.errors import InvalidInputError, UsageError
 from avnz_int.model.inputs import Changes
-from avnz_int.model.secret import Secret
+from avnz_int.model.secret import Secret, without_newline
 
 if TYPE_CHECKING:
     from avnz_int.services.integrations import Definition
 
-_MOST = 1024 * 1024
+_LARGE = "credentials have at most 64 KiB"
 _OBJECT = 'write one object: {"FIELD": "value", …}'
 _SAFE = "use {key}=@file, {key}=env:NAME or {key}=- (standard input)"
 
@@ -134,7 +132,7 @@ class Sources:
         if file == "-":
             text = self._stdin_once(option)
         else:
-            text = _file(self._state, Path(file), option, secret=secret)
+            text = opening.text(file, option, hint=_LARGE, on_exposed=self._state.notify if secret else None)
         try:
             value = json.loads(text, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as exc:
@@ -149,10 +147,9 @@ class Sources:
 
     def _read(self, key: str, source: str) -> str:
         if source == "-":
-            return _without_newline(self._stdin_once(f"--credential {key}=-"))
+            return without_newline(self._stdin_once(f"--credential {key}=-"))
         if source.startswith("@"):
-            path = Path(source[1:])
-            return _without_newline(_file(self._state, path, f"--credential {key}", secret=True))
+            return without_newline(text_of(self._state, source[1:], f"--credential {key}"))
         name = source.removeprefix("env:")
         value = os.environ.get(name)
         if value is None:
@@ -168,7 +165,7 @@ class Sources:
                 hint="take one of them from a file (KEY=@file) or the environment (KEY=env:NAME)",
             )
         self._stdin = what
-        return _text(stdin_bytes(what, _MOST + 1), f"{what}: standard input")
+        return opening.text("-", what, hint=_LARGE)
 
 
 def text_of(state: State, file: str, what: str) -> str:
@@ -179,25 +176,7 @@ def text_of(state: State, file: str, what: str) -> str:
         InvalidInputError: it is larger than 1 MiB, or not UTF-8.
         StorageError: it cannot be read.
     """
-    if file == "-":
-        return _text(stdin_bytes(what, _MOST + 1), f"{what}: standard input")
-    return _file(state, Path(file), what, secret=True)
-
-
-def _file(state: State, path: Path, option: str, *, secret: bool) -> str:
-    try:
-        with path.open("rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            content = opened.read(_MOST + 1)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as exc:
-        raise UsageError(f"{option}: {path}: {exc.strerror}", hint="name a file that is there") from None
-    except OSError as exc:
-        raise StorageError(
-            f"{option}: {path}: {exc.strerror}", hint="make the file readable for this user"
-        ) from None
-    if secret and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
-        state.notify(f"{path} can be read by others: chmod 600 {path}")
-    return _text(content, f"{option}: {path}")
+    return opening.text(file, what, hint=_LARGE, on_exposed=state.notify)
 
 
 def _split(pair: str, form: str) -> tuple[str, str]:
@@ -206,23 +185,6 @@ def _split(pair: str, form: str) -> tuple[str, str]:
         # Not the pair itself: it may be a secret in the wrong place.
         raise UsageError(f"not of the form {form}", hint="the field's name, =, then where its value is")
     return key, value
-
-
-def _text(content: bytes, what: str) -> str:
-    if len(content) > _MOST:
-        raise InvalidInputError(f"{what} is larger than 1 MiB", hint="credentials have at most 64 KiB")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        # From None: the cause holds the bytes.
-        raise InvalidInputError(f"{what} is not UTF-8", hint="write it anew as UTF-8 text") from None
-
-
-def _without_newline(text: str) -> str:
-    """Exactly one line end is cut: what an editor or echo adds."""
-    if text.endswith("\r\n"):
-        return text[:-2]
-    return text.removesuffix("\n")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -197,17 +197,6 @@ def state_of(ctx: typer.Context) -> State:
     return cast("State", ctx.find_root().obj)
 
 
-def stdin_bytes(what: str, most: int) -> bytes:
-    """What stands on standard input, `most` bytes of it.
-
-    Raises:
-        UsageError: it is a terminal.
-    """
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError(f"{what} is to be read from standard input, which is a terminal", hint="pipe it in")
-    return sys.stdin.buffer.read(most)
-
-
 Output = Annotated[
     Format,
     typer.Option("--output", "-o", envvar="AVNZ_INT_OUTPUT", show_envvar=False, help="How to print."),

@@ -99,6 +99,10 @@ def listing(
         statement = statement.where(EVENT.c.occurredAt >= limits.since)
     if limits.until is not None:
         statement = statement.where(EVENT.c.occurredAt <= limits.until)
+    if limits.before is not None:
+        when, chain, sequence = limits.before
+        sooner = or_(EVENT.c.chain > chain, and_(EVENT.c.chain == chain, EVENT.c.sequence < sequence))
+        statement = statement.where(or_(EVENT.c.occurredAt < when, and_(EVENT.c.occurredAt == when, sooner)))
     if between is not None:
         parts = [
             and_(EVENT.c.chain == chain, EVENT.c.sequence > after, EVENT.c.sequence <= until)

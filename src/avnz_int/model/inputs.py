@@ -108,7 +108,12 @@ class TestSelection:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """What a listing of events is limited to; None means all. Times are inclusive."""
+    """What a listing of events is limited to; None means all. Times are inclusive.
+
+    Attributes:
+        limit: only the newest so many.
+        before: time, chain and sequence number of an event: only those that a listing has before it.
+    """
 
     actor: str | None = None
     action: str | None = None
@@ -119,3 +124,4 @@ class EventFilter:
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
+    before: tuple[datetime, str, int] | None = None

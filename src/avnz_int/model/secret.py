@@ -68,6 +68,11 @@ def masked(credentials: Credentials, secret_fields: Iterable[str]) -> dict[str, 
     return {name: mask(v) if name in hidden else v for name, v in credentials.reveal().items()}
 
 
+def without_newline(text: str) -> str:
+    """A secret as read from a file: exactly one line end is cut, which an editor or echo adds."""
+    return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+
+
 def written_forms(value: str) -> set[str]:
     """The forms in which foreign text may repeat a value: plain, URL-, base64-, JSON-, XML-escaped."""
     # A lone surrogate, which JSON can spell, has no UTF-8; a provider can only have seen something else.

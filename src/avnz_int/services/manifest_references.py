@@ -14,7 +14,7 @@ from avnz_int.definitions import schema
 from avnz_int.errors import InvalidInputError, SchemaViolationError, StorageError
 from avnz_int.model.manifest import Given, Literal, Reference, Scheme
 from avnz_int.model.names import shown_name
-from avnz_int.model.secret import Credentials, Secret
+from avnz_int.model.secret import Credentials, Secret, without_newline
 from avnz_int.services.integrations import Definition
 from avnz_int.services.manifest_fields import Problems
 from avnz_int.services.vault import Notify
@@ -123,8 +123,7 @@ class References:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise InvalidInputError("not UTF-8") from None
-        # Exactly one line end is cut: what an editor or echo adds.
-        return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+        return without_newline(text)
 
 
 class _WrongError(Exception):

@@ -12,8 +12,8 @@ import typer
 
 from avnz_int import clock
 from avnz_int.cli import output
-from avnz_int.cli.listing import listing
-from avnz_int.cli.printable import json_text, printable
+from avnz_int.cli.listing import another_listing, cursor_of, cursor_parts, listing
+from avnz_int.cli.printable import cell, json_text, printable
 from avnz_int.cli.state import ClientOption, Format, Output, not_empty, state_of
 from avnz_int.errors import AuditBrokenError, UsageError
 from avnz_int.model.encode import encode
@@ -46,7 +46,12 @@ def list_(
         str | None, typer.Option("--until", metavar="TIME", help="Not after (RFC 3339).")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="Only the newest so many.")
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help="Only the newest so many; tells --cursor."),
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        typer.Option("--cursor", metavar="CURSOR", callback=not_empty, help="Go on before that page."),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new events as they come, until Ctrl-C.")
@@ -62,6 +67,8 @@ def list_(
 
     if follow and until is not None:
         raise UsageError("--follow has no end", hint="leave --until or --follow out")
+    if follow and cursor is not None:
+        raise UsageError("--follow goes on with what is new, a --cursor with what is older")
     limits = EventFilter(
         actor=actor,
         action=action and action.value,
@@ -70,17 +77,30 @@ def list_(
         outcome=outcome,
         since=_time("--since", since),
         until=_time("--until", until),
-        limit=limit,
+        limit=limit and limit + 1 - follow,
+        before=None if cursor is None else _before(cursor),
     )
     audit, owner = state.services.audit, state.client(client)
     if not follow:
         views = audit.listing(state.actor, limits, client=owner)
+        if limit is not None and len(views) > limit:
+            views = views[-limit:]
+            older = cursor_of(clock.rfc3339(views[0].occurred_at), views[0].chain, views[0].sequence)
+            state.notify(f"there are older ones: repeat it with --cursor {older}")
         output.emit_all(state, form, views, _COLUMNS)
         return
     lines = _Lines(Format.JSONL if form is Format.JSON else form)
     lines.begin()
     for batch in audit.follow(state.actor, limits, client=owner):
         lines.put(encode(batch))
+
+
+def _before(cursor: str) -> tuple[datetime, str, int]:
+    when, chain, sequence = cursor_parts(cursor, 3)
+    try:
+        return clock.parse_rfc3339(when), str(chain), int(sequence)
+    except (ValueError, TypeError):
+        raise another_listing() from None
 
 
 @app.command()
@@ -198,7 +218,7 @@ class _Lines:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         if self._first:
             writer.writerow(event)
-        cells = ["" if v is None else v if isinstance(v, str) else json_text(v) for v in event.values()]
+        cells = [cell(value) for value in event.values()]
         writer.writerow(map(printable, cells) if sys.stdout.isatty() else cells)
 
     def _write(self, text: str) -> None:

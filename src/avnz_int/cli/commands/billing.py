@@ -22,6 +22,7 @@ _PAYOUTS = (
     *("week", "client", "currency", "transactions", "charges", "refunds", "voids", "volume"),
     *("fees", "net", "unmatched", "overRefunded"),
 )
+_MONEY = ("total", "charges", "refunds", "voids", "volume", "fees", "net")
 MonthOption = Annotated[
     str | None, typer.Option("--month", metavar="YYYY-MM", callback=not_empty, help="Only of this month.")
 ]
@@ -45,7 +46,8 @@ def close(
         state.notify(f"{view.month} was closed before; nothing was changed")
 
     def table(_: Any) -> None:
-        output.emit_all(state, form, view.statements, _COLUMNS, empty=f"{view.month}: no statements")
+        empty = f"{view.month}: no statements"
+        output.emit_all(state, form, view.statements, _COLUMNS, empty=empty, money=_MONEY)
 
     if form is Format.CSV:
         output.emit_all(state, form, _flat(view.statements), (), header=_LINES)
@@ -94,7 +96,7 @@ def show(
     elif statement is not None:
         output.emit(state, form, views[0])
     else:
-        output.emit_all(state, form, views, _COLUMNS)
+        output.emit_all(state, form, views, _COLUMNS, money=_MONEY)
 
 
 @app.command()
@@ -122,7 +124,7 @@ def payouts(
     views = state.services.payouts.listing(
         state.actor, client=state.client(client), week=week, since=since, until=until
     )
-    output.emit_all(state, form, views, _PAYOUTS)
+    output.emit_all(state, form, views, _PAYOUTS, money=_MONEY)
 
 
 def _flat(views: Sequence[Any]) -> list[dict[str, Any]]:

@@ -47,10 +47,8 @@ _COLUMNS = (
     "id",
 )
 _OFFERS = ("provider", "category", "name", "modes", "status")
-_USAGE = (
-    *("currency", "transactions", "declined", "voided", "refunds", "volume", "refunded"),
-    *("fees", "minimumSoFar", "minimum", "estimate"),
-)
+_COUNTS = ("currency", "transactions", "declined", "voided", "refunds")
+_AMOUNTS = ("volume", "refunded", "fees", "minimumSoFar", "minimum", "estimate")
 ModeOption = Annotated[
     Mode | None, typer.Option("--mode", help="Own credentials (default), or the platform's.")
 ]
@@ -312,7 +310,8 @@ def usage(
 
     def table(_: Any) -> None:
         output.emit(state, form, {**encode(view), "currencies": None})
-        output.emit_all(state, form, view.currencies, _USAGE, empty="no usage")
+        columns = (*_COUNTS, *_AMOUNTS)
+        output.emit_all(state, form, view.currencies, columns, empty="no usage", money=_AMOUNTS)
 
     output.emit(state, form, view, table)
 

@@ -10,9 +10,9 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from avnz_int.cli import bulk, output
+from avnz_int.cli import bulk, opening, output
 from avnz_int.cli.commands.import_ import PassphraseEnv, PassphraseFile
-from avnz_int.cli.printable import json_text
+from avnz_int.cli.printable import cell, json_text
 from avnz_int.cli.state import ClientOption, Format, Output, State, not_empty, state_of
 from avnz_int.errors import UsageError
 from avnz_int.model.files import ExportForm, Form, Kind
@@ -107,7 +107,7 @@ def _lock(state: State, recipient: str | None, file: str | None, variable: str |
         return bulk_export.passphrase_lock(bulk.passphrase(state, file, variable, twice=True))
     if file or variable:
         raise UsageError("--recipient and a passphrase exclude each other: a bundle is for one of them")
-    return bulk_export.recipient_lock(bulk.content(state, recipient, "--recipient", secret=False))
+    return bulk_export.recipient_lock(opening.content(recipient, "--recipient"))
 
 
 @contextlib.contextmanager
@@ -170,12 +170,7 @@ def _write_csv(out: IO[str], records: Iterable[dict[str, Any]], kinds: list[Kind
     writer = csv.DictWriter(out, bulk_export.columns(kinds), restval="", lineterminator="\n")
     writer.writeheader()
     for record in records:
-        writer.writerow(
-            {
-                name: "" if part is None else part if isinstance(part, str) else json_text(part)
-                for name, part in record.items()
-            }
-        )
+        writer.writerow({name: cell(part) for name, part in record.items()})
 
 
 def register(root: typer.Typer) -> None:

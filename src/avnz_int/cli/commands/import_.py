@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avnz_int.cli import bulk, output
+from avnz_int.cli import bulk, opening, output
 from avnz_int.cli.state import Format, Output, State, Timeout, not_empty, state_of
 from avnz_int.errors import ProviderUnreachableError, RejectedError, UsageError
 from avnz_int.model.files import Form, IfExists
@@ -115,13 +116,13 @@ def _records(
 
     def unlock() -> Any:
         if key is not None:
-            raw = bulk.content(state, key, "--key", secret=True)
+            raw = opening.content(key, "--key", on_exposed=state.notify)
             return bulk_reading.key_opener(Secret(raw))
         given = bulk.passphrase(state, passphrase_file, passphrase_env, twice=False)
         return bulk_reading.passphrase_opener(given)
 
     opened = bulk.opener(file, "FILE")
-    exposed = bulk.is_exposed(file)
+    exposed = file != "-" and opening.is_exposed(Path(file).stat())
 
     def on_plain() -> None:
         if exposed:

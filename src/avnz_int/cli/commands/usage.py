@@ -13,8 +13,9 @@ import typer
 
 from avnz_int.cli import complete, output
 from avnz_int.cli.listing import listing
+from avnz_int.cli.opening import opened, stdin
 from avnz_int.cli.state import ClientOption, Format, MonthOption, Output, not_empty, state_of
-from avnz_int.errors import InvalidInputError, StorageError, UsageError
+from avnz_int.errors import InvalidInputError
 from avnz_int.model.files import UsageFormat
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def record(
     """
     state = state_of(ctx)
     service = state.services.usage
-    with _opened(file) as stream:
+    with _lines(file) as stream:
         report = service.record(state.actor, stream, written or _format_of(file, stream))
 
     def table(_: Any) -> None:
@@ -111,27 +112,17 @@ def show(
     views = state.services.usage.listing(
         state.actor, client=state.client(client, integration or ""), month=month, integration=integration
     )
-    output.emit_all(state, form, views, _COLUMNS)
+    output.emit_all(state, form, views, _COLUMNS, money=("volume", "refunded", "fees"))
 
 
 @contextlib.contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
+def _lines(file: str) -> Iterator[BinaryIO]:
     if file == "-":
-        if sys.stdin is None or sys.stdin.isatty():
-            raise UsageError(
-                "usage is read from standard input, which is a terminal", hint="pipe it in, or name a FILE"
-            )
-        stream: Any = sys.stdin.buffer
+        stream: Any = stdin("FILE")
         yield stream if hasattr(stream, "peek") else io.BufferedReader(stream)
         return
-    try:
-        opened = Path(file).open("rb")  # noqa: SIM115  # closed below; a failing read is told by another name
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as exc:
-        raise UsageError(f"{file}: {exc.strerror}", hint="name a file that is there") from None
-    except OSError as exc:
-        raise StorageError(f"{file}: {exc.strerror}", hint="make the file readable for this user") from None
-    with opened:
-        yield opened
+    with opened(Path(file), "FILE") as found:
+        yield found
 
 
 def _format_of(file: str, stream: Any) -> UsageFormat:
