@@ -59,7 +59,7 @@ async def _hangs(_request: CheckRequest) -> CheckReport:
 
 
 def _blocks(_request: CheckRequest) -> CheckReport:
-    time.sleep(10)
+    time.sleep(60)
     return OK
 
 
@@ -80,8 +80,8 @@ def test_goes_on(
     good = [own(services, name, test=False).id for name in ("D", "E", "F")]
     started = time.monotonic()
     # Long enough for a machine that does much else; what hangs is given up one after the other.
-    results = sweep(services, concurrency=2, timeout_s=2.0)
-    assert time.monotonic() - started < 9
+    results = sweep(services, concurrency=2, timeout_s=4.0)
+    assert time.monotonic() - started < 30
     assert dict.fromkeys(bad, "unreachable") | dict.fromkeys(good, "ok") == outcomes(results)
     assert all("secret1" not in view.message for view in results.values())
 
