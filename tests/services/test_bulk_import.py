@@ -11,7 +11,7 @@ from avnz_int.errors import ForbiddenError
 from avnz_int.model.bulk import ImportOptions
 from avnz_int.model.enums import Action
 from avnz_int.model.files import IfExists
-from avnz_int.services.bulk_records import record_of
+from avnz_int.services.bulk_parsing import record_of
 from avnz_int.wiring import Services
 from support.bulk import (
     PRICING,

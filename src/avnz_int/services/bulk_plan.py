@@ -31,14 +31,9 @@ from avnz_int.model.files import IfExists, Kind
 from avnz_int.model.inputs import Changes, Unset
 from avnz_int.services import access, client_rows, integrations, refs
 from avnz_int.services.bulk_items import Deed, Denial, InForce, Item
+from avnz_int.services.bulk_parsing import about, record_of
 from avnz_int.services.bulk_reading import refuse_twice
-from avnz_int.services.bulk_records import (
-    ClientRecord,
-    PlatformRecord,
-    TenantRecord,
-    about,
-    record_of,
-)
+from avnz_int.services.bulk_records import ClientRecord, PlatformRecord, TenantRecord
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.saving import Saver, Snapshot, checked_priority
 from avnz_int.services.tenants import checked_slug
