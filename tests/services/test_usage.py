@@ -309,6 +309,11 @@ def test_cache(scene: Services, hand: Hand) -> None:
     assert before.updated_at == cached.updated_at
     record(scene, void("b"))
     assert 100 == (scene.clients.find(ADMIN, "acme/Ours").usage_this_month or {})["volume"]
+    second = own(scene, "Second")
+    record(scene, line("f", 50, integration="Second"))
+    assert 50 == (scene.clients.find(ADMIN, second.id).usage_this_month or {})["volume"]
+    record(scene, void("f"))
+    assert 0 == (scene.clients.find(ADMIN, second.id).usage_this_month or {})["volume"]
     hand.set(2028, 2, 2)
     record(scene, line("e", 1, day="2028-01-31"))
     assert {"transactions": 0, "volume": 0, "currency": None, "currencies": {}, "month": "2028-02"} == (

@@ -11,7 +11,7 @@ from avnz_int import clock
 from avnz_int.db import billing, usage
 from avnz_int.errors import AvnzError
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, Role
+from avnz_int.model.enums import Action, Role, UsageType
 from avnz_int.model.files import UsageFormat
 from avnz_int.model.spans import Month
 from avnz_int.model.usage import Entry, IntegrationUsage, LineError, LineRefusedError, RecordReport, UsageView
@@ -160,6 +160,7 @@ class _Run:
             if new < len(records):
                 self._compare(work, kept, records, len(records) - new)
             self._touched.update((record[0], record[3]) for record in records)
+            self._touched.update(_voided(work, records))
             if last:
                 usage_sums.refresh_caches(work.connection, self._touched)
             rejected, self._refused = self._refused, 0
@@ -235,6 +236,16 @@ class _Run:
             self._tell(LineError(entry.number, "conflict", what))
         self.report.conflicts += conflicts
         self.report.duplicates += known - conflicts
+
+
+def _voided(work: Reading, records: list[tuple[Any, ...]]) -> set[tuple[str, str]]:
+    """Client and integration of the charges that are voided: a void may have named another integration."""
+    keys = [
+        (record[0], UsageType.CHARGE.value, record[10]) for record in records if record[1] == UsageType.VOID
+    ]
+    if not keys:
+        return set()
+    return {(key[0], there[0]) for key, there in usage.content(work.connection, keys).items()}
 
 
 def readable_client(work: Reading, actor: Actor, action: Action, slug: str | None) -> str | None:
