@@ -166,6 +166,12 @@ class DiffersError(ConflictError):
     code = "differs"
 
 
+class ToBeMendedError(ConflictError):
+    """`doctor` found what is to be mended, and nothing that fails its integrity check."""
+
+    code = "to_be_mended"
+
+
 class UnverifiedError(ConflictError):
     """The integration has not passed a connection test, so it cannot be put in force."""
 

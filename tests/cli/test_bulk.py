@@ -48,6 +48,7 @@ def test_exit_codes(command: Command) -> None:
     bad = given(command, wrong, b"{", name="bad.jsonl")
     assert 2 == command("import", bad, exit_code=None).code
     rejected = command("import", given(command, wrong), "-o", "json", exit_code=6)
+    assert ("rejected", 1) == (rejected.error["code"], rejected.error["details"]["failed"])
     assert ["rejected"] == [error["code"] for error in rejected.json["errors"]]
     nobody = {"AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW": "http://127.0.0.1:9"}
     assert 7 == command("import", given(command, wrong), env=nobody, exit_code=None).code

@@ -53,7 +53,8 @@ def test_integrity(healthy: Command) -> None:
     (finding,) = [one for one in said.json["findings"] if one["severity"] == "integrity"]
     assert ["check", "severity", "target", "message", "remedy", "fixable", "fixed"] == list(finding)
     assert ("seals", ref) == (finding["check"], finding["target"]["ref"])
-    assert "1 of integrity" in said.stderr
+    assert "integrity" == said.error["code"]
+    assert "1 of integrity" in said.error["message"]
     assert ref in healthy("doctor", exit_code=8).stdout
     assert ref in {
         one["target"] and one["target"]["ref"] for one in healthy("doctor", "-o", "jsonl", exit_code=8).lines
@@ -66,7 +67,9 @@ def test_fix(healthy: Command) -> None:
     """`--fix` mends and says what; what it printed as a remedy before works as it stands."""
     execute(healthy.url, 'DELETE FROM "MerchantAccount"')
     execute(healthy.url, """UPDATE "IntegrationDefinition" SET name = 'X' WHERE provider = 'okta'""")
-    before = healthy("doctor", "-o", "json", exit_code=5).json
+    said = healthy("doctor", "-o", "json", exit_code=5)
+    before = said.json
+    assert "to_be_mended" == said.error["code"]
     remedies = {one["remedy"] for one in before["findings"] if one["severity"] == "mend"}
     assert {"avnz-int doctor --fix", "avnz-int definitions seed"} == remedies
 

@@ -16,7 +16,8 @@ CODES = {
     2: "invalid_input usage invalid_fields unknown_provider ambiguous_ref invalid_definition",
     3: "not_found",
     4: "unauthenticated forbidden",
-    5: "conflict exists in_use changed_meanwhile not_initialized not_migrated differs unverified not_shared",
+    5: "conflict exists in_use changed_meanwhile not_initialized not_migrated differs to_be_mended unverified"
+    " not_shared",
     6: "rejected",
     7: "unavailable database_unavailable unreachable storage_unavailable",
     8: "integrity key_missing keyring_exposed keyring_invalid unreadable audit_broken",

@@ -77,7 +77,7 @@ def test_unreadable(on_both: Command) -> None:
     said = on_both("rotate-key", "-o", "json", exit_code=8)
 
     assert (1, 1) == (said.json["resealed"], said.json["unreadable"])
-    assert "1 stored credentials do not open" in said.stderr
+    assert ("unreadable", {"unreadable": 1}) == (said.error["code"], said.error["details"])
     assert 1 == on_both("rotate-key", "--status", "-o", "json", exit_code=8).json["unreadable"]
     on_both("test", "acme/A")
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from avnz_int.cli import moments, output
-from avnz_int.cli.state import Format, Output, State, not_empty, state_of
+from avnz_int.cli.state import Format, Output, not_empty, state_of
+from avnz_int.errors import IntegrityError, ToBeMendedError
 
 if TYPE_CHECKING:
     from avnz_int.model.doctor import Diagnosis, Finding
@@ -69,7 +70,7 @@ def doctor(
         output.emit_all(state, form, findings, _COLUMNS)
     else:
         output.emit(state, form, found, _table)
-    _tell(state, found)
+    _judge(found)
 
 
 def _flat(finding: Finding) -> dict[str, Any]:
@@ -118,15 +119,19 @@ def _summary(found: Diagnosis) -> str:
     return ", ".join(told) or "all is well"
 
 
-def _tell(state: State, found: Diagnosis) -> None:
-    """End with the exit code of the gravest finding."""
+def _judge(found: Diagnosis) -> None:
+    """Nothing, if all is well; else what the gravest finding is.
+
+    Raises:
+        IntegrityError: something is lost or was altered.
+        ToBeMendedError: something is to be mended.
+    """
     severities = {finding.severity for finding in found.standing}
+    hint = "each finding has its remedy"
     if "integrity" in severities:
-        state.notify(f"something fails its integrity check: {_summary(found)}")
-        raise typer.Exit(8)
+        raise IntegrityError(f"something fails its integrity check: {_summary(found)}", hint=hint)
     if "mend" in severities:
-        state.notify(f"something is to be mended: {_summary(found)}")
-        raise typer.Exit(5)
+        raise ToBeMendedError(f"something is to be mended: {_summary(found)}", hint=hint)
 
 
 def register(root: typer.Typer) -> None:

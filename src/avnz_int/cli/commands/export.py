@@ -14,7 +14,7 @@ from avnz_int.cli import bulk, opening, output
 from avnz_int.cli.commands.import_ import PassphraseEnv, PassphraseFile
 from avnz_int.cli.printable import cell, json_text
 from avnz_int.cli.state import ClientOption, Format, Output, State, not_empty, state_of
-from avnz_int.errors import UsageError
+from avnz_int.errors import SealBrokenError, UsageError
 from avnz_int.model.files import ExportForm, Form, Kind
 
 _CHUNK = 500
@@ -88,8 +88,11 @@ def export(
     if file is not None:
         output.emit(state, form, records.report)
     if records.report.unreadable:
-        state.notify(f"{records.report.unreadable} stored credentials do not open; their records have none")
-        raise typer.Exit(8)
+        raise SealBrokenError(
+            f"{records.report.unreadable} stored credentials do not open; their records have none",
+            hint="avnz-int doctor names them",
+            details={"unreadable": records.report.unreadable},
+        )
 
 
 def _manifest(state: State, file: str | None, form: Format) -> None:

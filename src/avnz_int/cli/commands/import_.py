@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,12 +9,13 @@ import typer
 
 from avnz_int.cli import bulk, opening, output
 from avnz_int.cli.state import Format, Output, State, Timeout, not_empty, state_of
-from avnz_int.errors import ProviderUnreachableError, RejectedError, UsageError
+from avnz_int.errors import AvnzError, InvalidInputError, ProviderUnreachableError, RejectedError, UsageError
 from avnz_int.model.files import Form, IfExists
 
 if TYPE_CHECKING:
-    from avnz_int.model.bulk import ImportReport, Problem, Records
+    from avnz_int.model.bulk import ImportReport, Records
 
+_COUNTS = ("created", "updated", "skipped", "failed")
 PassphraseFile = Annotated[
     str | None,
     typer.Option("--passphrase-file", metavar="FILE", callback=not_empty, help="A bundle's passphrase."),
@@ -92,10 +92,8 @@ def import_(
     output.emit(state, form, report, lambda _: _table(state, report))
     if report.dry_run:
         state.notify("nothing was changed: this is what an import would do")
-    elif atomic and report.failed:
-        state.notify("nothing was imported: --atomic takes all records or none")
     if report.failed:
-        raise typer.Exit(_code(report.errors))
+        raise _not_all(report, atomic=atomic)
 
 
 def _records(
@@ -132,7 +130,7 @@ def _records(
 
 
 def _table(state: State, report: ImportReport) -> None:
-    for what in ("created", "updated", "skipped", "failed"):
+    for what in _COUNTS:
         typer.echo(f"{what}  {getattr(report, what)}")
     if report.errors:
         output.emit_all(state, Format.TABLE, report.errors, ("line", "ref", "code", "message"))
@@ -142,12 +140,20 @@ def _table(state: State, report: ImportReport) -> None:
         state.notify(f"{report.failed - len(report.errors)} more are bad")
 
 
-def _code(errors: Sequence[Problem]) -> int:
-    """2 where a record is bad, else 6 where one was rejected, else 7."""
-    codes = {problem.code for problem in errors}
-    if codes - {RejectedError.code, ProviderUnreachableError.code}:
-        return 2
-    return RejectedError.exit_code if RejectedError.code in codes else ProviderUnreachableError.exit_code
+def _not_all(report: ImportReport, *, atomic: bool) -> AvnzError:
+    """Invalid input where a record is bad, else rejected where one was, else unreachable."""
+    codes = {problem.code for problem in report.errors}
+    kind: type[AvnzError] = InvalidInputError
+    if codes <= {RejectedError.code, ProviderUnreachableError.code}:
+        kind = RejectedError if RejectedError.code in codes else ProviderUnreachableError
+    first = report.errors[0]
+    kept_out = "nothing was imported, --atomic takes all or none" if atomic else "they were kept out"
+    where = f"the first is in line {first.line}: {first.message}"
+    return kind(
+        f"{report.failed} of the records cannot be taken, {kept_out}; {where}",
+        hint="mend them and import the file again; --if-exists skip passes over what is there",
+        details={name: getattr(report, name) for name in _COUNTS},
+    )
 
 
 def register(root: typer.Typer) -> None:

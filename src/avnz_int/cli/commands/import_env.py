@@ -9,7 +9,7 @@ import typer
 
 from avnz_int.cli import complete, output
 from avnz_int.cli.state import ClientOption, EnvironmentOption, Format, Output, State, Timeout, Yes, state_of
-from avnz_int.errors import AvnzError, UsageError
+from avnz_int.errors import AvnzError, InvalidInputError, UsageError
 
 if TYPE_CHECKING:
     from avnz_int.model.env_import import EnvFound, EnvImportView, EnvPlan
@@ -97,8 +97,12 @@ def import_env(
     output.emit(state, form, report, _print)
     if errors:
         raise _worst(errors)
-    if dry_run and any(one.problems for one in found):
-        raise typer.Exit(2)
+    incomplete = [one.provider for one in report.found if one.problems] if dry_run else []
+    if incomplete:
+        raise InvalidInputError(
+            f"what the file has for {', '.join(incomplete)} cannot be saved as it is",
+            hint="the report names what is missing or wrong",
+        )
 
 
 def _read(state: State, file: str) -> Any:

@@ -8,7 +8,7 @@ import typer
 
 from avnz_int.cli import output, progress
 from avnz_int.cli.state import Format, Output, State, Yes, state_of
-from avnz_int.errors import UsageError
+from avnz_int.errors import SealBrokenError, UsageError
 from avnz_int.model.enums import KeyPurpose
 
 if TYPE_CHECKING:
@@ -82,8 +82,11 @@ def rotate_key(
             )
     output.emit(state, form, view)
     if view.unreadable:
-        state.notify(f"{view.unreadable} stored credentials do not open; they keep their old key")
-        raise typer.Exit(8)
+        raise SealBrokenError(
+            f"{view.unreadable} stored credentials do not open; they keep their old key",
+            hint="avnz-int doctor names them",
+            details={"unreadable": view.unreadable},
+        )
 
 
 def _require_one(purpose: KeyPurpose, *deeds: bool, status: bool) -> None:
