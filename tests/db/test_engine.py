@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import IntegrityError
 
-from avnz_int.db import engine, migrate, migrations, tables
+from avnz_int.db import failures, migrate, migrations, tables
 from avnz_int.db.engine import Database
 from avnz_int.errors import (
     ConflictError,
@@ -296,4 +296,4 @@ def test_violated(database: Database) -> None:
             connection.execute(text(INSERT.replace("(:id, :id", "('two', :id")), {"id": "one", "name": "Two"})
 
     expected = "Organization.slug" if database.is_sqlite else "Organization_slug_key"
-    assert expected == engine.violated_constraint(caught.value)
+    assert expected == failures.violated_constraint(caught.value)

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from avnz_int import clock
 from avnz_int.db import tables
-from avnz_int.db.engine import Database, violated_constraint
+from avnz_int.db.engine import Database
+from avnz_int.db.failures import violated_constraint
 from avnz_int.db.types import Sealed, Timestamp
 from support.rows import NOW, PLATFORM_MODE, ROWS, SEALED
 

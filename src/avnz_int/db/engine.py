@@ -15,20 +15,11 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    ProgrammingError,
-)
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from avnz_int.db import migrations
 from avnz_int.errors import (
     AvnzError,
-    ConflictError,
     DatabaseUnavailableError,
     InvalidInputError,
     NotInitializedError,
@@ -205,6 +196,8 @@ class Database:
             # From None: the cause holds the text.
             raise InvalidInputError("a text holds bytes that are not UTF-8") from None
         except DBAPIError as exc:
+            from avnz_int.db.failures import translated  # noqa: PLC0415  # mostly nothing fails
+
             raise translated(exc, self.shown) from None
 
 
@@ -256,44 +249,3 @@ def current_revision(connection: Connection, *, schema: str | None) -> str | Non
         return None
     version = connection.scalar(text(f'SELECT version_num FROM "{migrations.VERSION_TABLE}"'))  # noqa: S608  # a constant
     return None if version is None else str(version)
-
-
-def violated_constraint(exc: IntegrityError) -> str:
-    """The name (PostgreSQL) or the columns (SQLite) of the constraint that refused a write."""
-    diagnosis = getattr(exc.orig, "diag", None)
-    if diagnosis is not None and diagnosis.constraint_name:
-        return str(diagnosis.constraint_name)
-    return str(exc.orig).partition("failed: ")[2] or "a foreign key"
-
-
-_WORDS = (
-    ("lock timeout", "is locked by another process", "try again; if it stays so, find who holds it"),
-    ("locked", "is locked by another process", "try again; if it stays so, find who holds it"),
-    ("busy", "is locked by another process", "try again; if it stays so, find who holds it"),
-    ("readonly", "is read-only", "make the file and its folder writable for this user"),
-    ("disk is full", "could not be written: the disk is full", "free some space, then try again"),
-    ("disk i/o", "could not be read or written (disk I/O error)", "check the disk, then try again"),
-    ("unable to open", "cannot be opened", "check the path and its permissions"),
-)
-
-
-def translated(exc: DBAPIError, shown: str) -> AvnzError:
-    """The error of ours for a driver's, without SQL and without values."""
-    reason = str(exc.orig).strip().splitlines()[0] if str(exc.orig).strip() else type(exc.orig).__name__
-    if isinstance(exc, IntegrityError):
-        return ConflictError(f"the database refuses this: {violated_constraint(exc)}")
-    lowered = reason.lower()
-    if isinstance(exc, DataError) and "nul" in lowered:
-        return InvalidInputError("a text holds a character that no database can keep (NUL)")
-    for word, meaning, hint in _WORDS:
-        if word in lowered:
-            return DatabaseUnavailableError(f"{shown} {meaning}", hint=hint)
-    if "not a database" in lowered or "malformed" in lowered:
-        return DatabaseUnavailableError(f"{shown} is not an SQLite database, or it is damaged")
-    if (isinstance(exc, ProgrammingError) and "exist" in lowered) or "no such table" in lowered:
-        return NotMigratedError(f"{shown} lacks a table or column: {reason}", hint="run avnz-int db check")
-    if isinstance(exc, OperationalError | InterfaceError):
-        return DatabaseUnavailableError(
-            f"cannot use the database {shown}: {reason}", hint="check that it runs, then try again"
-        )
-    return DatabaseUnavailableError(f"the database {shown} failed: {reason}")
