@@ -18,6 +18,9 @@ def printable(text: str) -> str:
 def json_text(value: Any) -> str:
     """The JSON of a value on one line, with the escapes of JSON for what is not printable."""
     text = _written(value)
+    # JSON escapes the control characters of ASCII but for the last; the rest of ASCII is printable.
+    if text.isascii() and "\x7f" not in text:
+        return text
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 

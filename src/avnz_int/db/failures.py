@@ -1,7 +1,7 @@
 """A driver's error -> one of ours, by its code: a server may speak any language.
 
-Codes: SQLite's primary result codes (https://www.sqlite.org/rescode.html), PostgreSQL's SQLSTATEs (its manual,
-appendix A).
+Codes: SQLite's primary result codes (https://www.sqlite.org/rescode.html) and PostgreSQL's
+SQLSTATEs (appendix A of its manual).
 """
 
 from __future__ import annotations

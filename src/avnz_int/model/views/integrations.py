@@ -1,4 +1,7 @@
-"""Integrations of both levels, their tests and their merchant accounts."""
+"""Integrations of both levels, their tests and their merchant accounts.
+
+`ClientView`, of which a listing has thousands, is not frozen: that is most of what making one takes.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class PlatformView:
     updated_by: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClientView:
     """ClientIntegration with masked credentials.
 
