@@ -80,7 +80,7 @@ def test_every_table(
     fill(source)
     pages: list[int] = []
 
-    with source.snapshot() as here, target.write() as there:
+    with source.read() as here, target.write() as there:
         written = copying.copy(here, there, pages.append)
 
     wanted = contents(source)
@@ -101,7 +101,7 @@ def test_there_and_back(opened: Opener, place: Callable[[str, str], str], via: s
         connection.execute(text('UPDATE "PlatformIntegration" SET credentials = :s'), {"s": sealed})
 
     for source, target in ((first, middle), (middle, last)):
-        with source.snapshot() as here, target.write() as there:
+        with source.read() as here, target.write() as there:
             copying.copy(here, there, lambda _: None)
 
     for name in ("PlatformIntegration", "AccountPoolMember", "AuditEvent", "Client"):
@@ -137,12 +137,12 @@ def test_unfit(
     row = ROWS[table]["id"]
 
     target = opened(place("postgresql", "target"))
-    with pytest.raises(IntegrityError) as refused, source.snapshot() as here, target.write() as there:
+    with pytest.raises(IntegrityError) as refused, source.read() as here, target.write() as there:
         copying.copy(here, there, lambda _: None)
     assert {"table": table, "column": column, "id": row} == refused.value.details
 
     like = opened(place("sqlite", "like"))
-    with source.snapshot() as here, like.write() as there:
+    with source.read() as here, like.write() as there:
         there.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
         copying.copy(here, there, lambda _: None)
         kept = there.exec_driver_sql(f'SELECT "{column}" FROM "{table}" WHERE id = \'{row}\'').scalar()
@@ -154,12 +154,12 @@ def test_one_moment(opened: Opener, place: Callable[[str, str], str], kind: str)
     """A snapshot does not see what is committed after its first statement."""
     url = place(kind, "source")
     first, second = opened(url), opened(url)
-    with first.snapshot() as here:
+    with first.read() as here:
         assert 0 == copying.counts(here)["Organization"]
         with second.write() as connection:
             connection.execute(insert(tables.Organization), ROWS["Organization"])
         assert 0 == copying.counts(here)["Organization"]
-    with first.snapshot() as here:
+    with first.read() as here:
         assert 1 == copying.counts(here)["Organization"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from time import sleep
 
 import pytest
 
@@ -14,6 +13,7 @@ from avnz_int.model.inputs import NewPlatform
 from avnz_int.model.pricing import Pricing
 from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
+from support.metering import Hand
 from support.samples import sample
 from support.scenes import ADMIN, AUDITOR, PAYFLOW, PRICE, account, admin_of, events, platform, using
 from support.services import execute
@@ -70,16 +70,17 @@ def test_currencies_side_by_side(services: Services) -> None:
     assert {PriceState.IN_FORCE} == {price.state for price in shown.prices}
 
 
-def test_upcoming(services: Services, notices: list[str]) -> None:
+def test_upcoming(services: Services, notices: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A price for a later time is upcoming, may be corrected until then, and takes effect by itself."""
+    hand = Hand(monkeypatch)
     platform(services, share=True)
-    moment = clock.now() + timedelta(milliseconds=900)
+    moment = clock.now() + timedelta(hours=1)
     services.sharing.share(ADMIN, PAYFLOW, Pricing.of("3", 0, 0, "USD"), effective=moment)
     last = Pricing.of("0.6", 1, 2, "USD")
     shown = services.sharing.share(ADMIN, PAYFLOW, last, effective=moment)
     assert PRICE.as_json() == shown.client_pricing
     assert [PriceState.IN_FORCE, PriceState.UPCOMING] == [price.state for price in shown.prices]
-    sleep(max(0, (moment - clock.now()).total_seconds()) + 0.01)
+    hand.moment = moment
     shown = services.sharing.show(ADMIN, PAYFLOW)
     assert [PriceState.PAST, PriceState.IN_FORCE] == [price.state for price in shown.prices]
     assert last.as_json() == shown.client_pricing == services.platform.find(ADMIN, PAYFLOW).client_pricing

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
@@ -86,22 +86,28 @@ def destination_digest(settings: Mapping[str, Any] | None, fields: Iterable[str]
 class DataKeys:
     """The opened data keys of one purpose, by id; one of them is active."""
 
-    __slots__ = ("_active", "_keys")
+    __slots__ = ("_active", "_keys", "_open_older")
 
-    def __init__(self, keys: Mapping[str, Secret[bytes]], *, active: str) -> None:
+    def __init__(
+        self,
+        keys: Mapping[str, Secret[bytes]],
+        *,
+        active: str,
+        open_older: Callable[[str], Secret[bytes] | None] = lambda _: None,
+    ) -> None:
         """Keep one AESGCM for each key.
 
         Args:
             keys: data key id -> 32 bytes.
             active: the id of the key that seals.
+            open_older: asked once for a key that is not among them, when a row names it; None: there is none.
 
         Raises:
             KeyMissingError: the active key is not among them.
         """
-        if any(len(material.reveal()) != KEY_BYTES for material in keys.values()):
-            raise ValueError("a data key has 32 bytes")
-        self._keys = {kid: AESGCM(material.reveal()) for kid, material in keys.items()}
+        self._keys = {kid: _aesgcm(material) for kid, material in keys.items()}
         self._active = active
+        self._open_older = open_older
         self.get(active)
 
     @property
@@ -114,16 +120,26 @@ class DataKeys:
 
         Raises:
             KeyMissingError: there is none; the message names the id.
+            SealBrokenError, UnavailableError: as `open_older` raises them.
         """
         key = self._keys.get(kid)
-        if key is None:
+        if key is not None:
+            return key
+        older = self._open_older(kid)
+        if older is None:
             raise KeyMissingError(
                 f"data key {kid} is not in this database, or was retired",
                 hint="restore the DataKey row from a backup, or replace the credentials that need it; "
                 "avnz-int doctor lists them",
                 details={"keyId": kid},
             )
-        return key
+        return self._keys.setdefault(kid, _aesgcm(older))
+
+
+def _aesgcm(material: Secret[bytes]) -> AESGCM:
+    if len(material.reveal()) != KEY_BYTES:
+        raise ValueError("a data key has 32 bytes")
+    return AESGCM(material.reveal())
 
 
 class Cipher:

@@ -36,7 +36,8 @@ def differences(db: Database) -> list[str]:
         NotMigratedError: its schema is older or newer than this program's.
         DatabaseUnavailableError: it cannot be used now.
     """
-    with db.read() as connection:
+    # On PostgreSQL the models are made into tables beside ours, and undone again.
+    with db.read() if db.is_sqlite else db.write() as connection:
         return differences_on(connection, None if db.is_sqlite else db.schema)
 
 

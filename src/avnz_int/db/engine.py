@@ -88,12 +88,6 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
-        with self._transaction("BEGIN") as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees all of the database as it was at one moment."""
         with self._transaction("BEGIN", "REPEATABLE READ, READ ONLY") as connection:
             yield connection

@@ -20,7 +20,7 @@ class Given:
     """
 
     line: int
-    value: Any = None
+    value: Any = field(default=None, repr=False)
     problem: str | None = None
 
 
@@ -37,7 +37,7 @@ class ImportOptions:
         atomic: all or nothing, in one transaction.
         dry_run: judge each record against the database, and change nothing.
         validate_only: judge each record by the definitions in force alone.
-        concurrency: connection tests at once; as many of them may go to one host.
+        concurrency: connection tests at once, eight of them of one host.
         timeout_s: the deadline of each.
     """
 

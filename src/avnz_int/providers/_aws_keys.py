@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import botocore.session
@@ -26,9 +26,9 @@ class Keys:
     """An access key, or an API key in its place."""
 
     access_key: str = ""
-    secret_key: str = ""
-    session_token: str = ""
-    api_key: str = ""
+    secret_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
+    api_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ import asyncio
 import importlib
 import importlib.util
 import inspect
+import logging
 import re
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
@@ -35,6 +36,8 @@ _NO_PROVIDERS = frozenset({"contract", "endpoints", "registry", "web"})
 _HINT = "update or uninstall it; the other providers are not affected"
 # A value this short is no secret that could be told from other text, and cutting it garbles every sentence.
 _REDACT_FROM = 4
+
+_LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -102,8 +105,15 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
     `asyncio.run` joins its threads: a name look-up that hangs would outlive every deadline.
     """
     with asyncio.Runner() as runner:
+        runner.get_loop().set_exception_handler(_without_words)
         runner.get_loop().set_default_executor(_DaemonThreads())
         return runner.run(main)
+
+
+def _without_words(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Log that a check left something behind which failed: its words may repeat the credentials."""
+    failed = type(context.get("exception")).__name__
+    _LOG.info("a connection test left a task behind that ended with %s", failed)
 
 
 class _DaemonThreads(ThreadPoolExecutor):
@@ -161,15 +171,15 @@ async def _within_deadline(request: CheckRequest) -> CheckReport:
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as exc:
+        task = asyncio.current_task()
+        if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # somebody wants to stop, whether the deadline is over or not
         if deadline.expired():
             return CheckReport(
                 Outcome.UNREACHABLE,
                 CheckCode.TIMEOUT,
                 f"{request.provider} gave no answer within {request.timeout_s:g} s: try again later",
             )
-        task = asyncio.current_task()
-        if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
-            raise
         # One broken check must not stop the others. Its text may repeat the request, credentials included:
         # the type has to do.
         return _broken(request, f"failed with {type(exc).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -213,9 +214,10 @@ class _Run:
         tested, digest = ({}, None) if self._tester is None else self._tested(records, self._tester)
         if not self.tally.failed:
             self.tally.undone()
+            given = _begun(records())
             try:
                 with self._work.writing(self._actor, Action.BULK_IMPORT) as work:
-                    self._write_all(work, records, tested, digest)
+                    self._write_all(work, given, tested, digest)
             except _UndoError:
                 pass
             except BaseException:
@@ -249,11 +251,11 @@ class _Run:
     def _write_all(
         self,
         work: Writing,
-        records: Records,
+        given: Iterator[Given],
         tested: dict[int, tuple[CheckReport, Any]],
         digest: bytes | None,
     ) -> None:
-        read = _Digest(records()) if digest is not None else records()
+        read = _Digest(given) if digest is not None else given
         for items in self._batches(iter(read)):
             for item in items:
                 item.report, item.tested_at = tested.get(item.line, (None, None))
@@ -285,6 +287,12 @@ class _Run:
         denied, self._judge.denied = self._judge.denied, []
         for one in denied:
             self._work.refused(self._actor, one.action, one.target, one.error)
+
+
+def _begun(given: Iterator[Given]) -> Iterator[Given]:
+    """The same, its first record read: a passphrase is asked for before anything is locked."""
+    first = next(given, None)
+    return given if first is None else itertools.chain((first,), given)
 
 
 class _Digest:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from avnz_int.errors import AvnzError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.bulk import ImportOptions
 from avnz_int.model.enums import AuditOutcome, Environment, Mode, Outcome
-from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckRequest
+from avnz_int.services import checking
 from avnz_int.services.bulk_items import Deed, Item
 from avnz_int.services.bulk_plan import Judge
 from avnz_int.services.bulk_records import ClientRecord, PlatformRecord
 from avnz_int.services.bulk_write import ACTIONS
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
+from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober, refusal
 from avnz_int.services.saving import Saver
-from avnz_int.services.sweep import report_of
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work
 
@@ -41,7 +39,7 @@ class Tester:
 
     def run(self, actor: Actor, items: Sequence[Item], options: ImportOptions, judge: Judge) -> None:
         """Test each item that sends something new to its provider; what may not be saved is refused."""
-        wanted: list[tuple[Item, CheckRequest]] = []
+        wanted: list[tuple[Item, CheckRequest, Definition]] = []
         for item in items:
             if item.error is None:
                 try:
@@ -49,11 +47,15 @@ class Tester:
                 except AvnzError as exc:
                     judge.refuse(item, exc)
                     continue
-                if request is not None:
-                    wanted.append((item, request))
+                if request is not None and item.found is not None:
+                    wanted.append((item, request, item.found))
         if wanted:
-            registry.run_loop(_probe(wanted, options.concurrency))
-            self._judge(actor, [item for item, _ in wanted], judge)
+            reports = checking.run_all(
+                [(request, found) for _, request, found in wanted], options.concurrency
+            )
+            for (item, *_), report in zip(wanted, reports, strict=True):
+                item.report = report
+            self._judge(actor, [item for item, *_ in wanted], judge)
 
     def _request(self, actor: Actor, item: Item, timeout_s: float | None) -> CheckRequest | None:
         record, found = item.record, item.found
@@ -117,15 +119,3 @@ def _environment(item: Item) -> Environment:
         return record.environment
     given = record.new.environment if isinstance(record, ClientRecord) else None
     return given or Environment.PRODUCTION
-
-
-async def _probe(wanted: Sequence[tuple[Item, CheckRequest]], concurrency: int) -> None:
-    slots = asyncio.Semaphore(concurrency)
-
-    async def one(item: Item, request: CheckRequest) -> None:
-        async with slots:
-            item.report = await report_of(request)
-
-    async with asyncio.TaskGroup() as checks:
-        for item, request in wanted:
-            checks.create_task(one(item, request))

@@ -65,7 +65,7 @@ class Doer:
                 continue
             record = item.record
             own = isinstance(record, ClientRecord) and record.new.mode is Mode.OWN
-            if own and item.deed is Deed.CREATE:
+            if own and item.deed is Deed.CREATE and item.tested_at is None:
                 new.append((item, record))  # type: ignore[arg-type]  # just looked at
                 continue
             self._add(work, new)
@@ -83,7 +83,7 @@ class Doer:
         # All that one record asks for stands or falls together.
         with work.within(Action.BULK_IMPORT):
             joined = Joined(self._work, work)
-            if item.tested_at is not None and item.row is not None:
+            if item.report is not None:
                 require_same(item)
             if isinstance(record, TenantRecord):
                 self._tenant(Tenants(joined), item, record)
@@ -196,9 +196,9 @@ def require_same(item: Item) -> None:
     """Nothing, if what is there is what the change was tested with.
 
     Raises:
-        ChangedMeanwhileError: somebody changed it during the test.
+        ChangedMeanwhileError: somebody changed, added or deleted it during the test.
     """
-    if item.row is not None and item.row["updatedAt"] != item.tested_at:
+    if item.tested_at != (None if item.row is None else item.row["updatedAt"]):
         raise ChangedMeanwhileError(f"{item.ref} was changed by somebody else meanwhile")
 
 

@@ -79,7 +79,7 @@ class Copying:
             migrate.upgrade(target)
             self._record(actor, target)
             try:
-                with self._database.snapshot() as source, target.write() as empty:
+                with self._database.read() as source, target.write() as empty:
                     return self._copied(source, target, empty, on_rows)
             except BaseException as exc:
                 # An interrupt, too: the event before it says that there is a copy.

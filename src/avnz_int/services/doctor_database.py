@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import stat
 from collections.abc import Iterator
@@ -20,8 +21,7 @@ _RESTORE = "restore the database from a backup; avnz-int db check and avnz-int d
 
 
 def _files(look: Look) -> Iterator[Finding]:
-    for path in _exposed(look.database.path):
-        mode = stat.S_IMODE(path.stat().st_mode)
+    for path, mode in _exposed(look.database.path).items():
         yield mend(
             FILES.name,
             Subject("File", None, str(path)),
@@ -36,19 +36,28 @@ def _close(repair: Repair) -> int:
     if not exposed:
         return 0
     with repair.work.writing(repair.actor, Action.DOCTOR_FIX, Target("File")) as work:
-        work.record({"check": FILES.name, "files": [str(path) for path in exposed]})
+        work.record({"check": FILES.name, "files": list(map(str, exposed))})
         # First the event, so that one that cannot be written stops the change.
         work.finish()
         for path in exposed:
-            path.chmod(0o600)
+            with contextlib.suppress(FileNotFoundError):
+                path.chmod(0o600)
     return len(exposed)
 
 
-def _exposed(database: Path | None) -> list[Path]:
+def _exposed(database: Path | None) -> dict[Path, int]:
+    """The mode of each file of the database that others can use."""
+    found: dict[Path, int] = {}
     if database is None:
-        return []
-    found = [database.with_name(database.name + suffix) for suffix in _SUFFIXES]
-    return [path for path in found if path.is_file() and path.stat().st_mode & stat.S_IRWXO]
+        return found
+    for suffix in _SUFFIXES:
+        path = database.with_name(database.name + suffix)
+        # SQLite makes and removes the files beside it at any moment.
+        with contextlib.suppress(FileNotFoundError):
+            mode = path.stat().st_mode
+            if stat.S_ISREG(mode) and mode & stat.S_IRWXO:
+                found[path] = stat.S_IMODE(mode)
+    return found
 
 
 def _schema(look: Look) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ class Variable:
     """A variable that counts: its name in the file, which may have a prefix, and its value."""
 
     name: str
-    value: str
+    value: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Match:
         own: whether a name is among them that no other provider has.
     """
 
-    credentials: dict[str, Any] = field(default_factory=dict)
+    credentials: dict[str, Any] = field(default_factory=dict, repr=False)
     settings: dict[str, Any] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
     variables: set[str] = field(default_factory=set)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,13 +18,11 @@ from avnz_int.model.enums import Action, AuditOutcome, Environment, Outcome
 from avnz_int.model.inputs import Unset
 from avnz_int.model.manifest import Deed, Kind
 from avnz_int.model.secret import Credentials
-from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckReport, CheckRequest
-from avnz_int.services import integrations, testing
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
+from avnz_int.services import checking, integrations, testing
+from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.manifest_steps import ClientStep, IntegrationStep, PlatformStep, Step
 from avnz_int.services.probe import Prober, refusal
-from avnz_int.services.sweep import report_of
 from avnz_int.services.testing import Opened
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work, Writing
@@ -48,6 +45,7 @@ class Tested:
 @dataclass(slots=True)
 class _Due:
     step: IntegrationStep
+    found: Definition
     request: CheckRequest
     opened: Opened | None
 
@@ -76,7 +74,7 @@ class Tester:
         with self._work.reading(actor, Action.MANIFEST_APPLY) as reading:
             # Nothing is sent that could not be sealed afterwards.
             self._work.vault.cipher(reading.connection)
-        reports = registry.run_loop(_reports([one.request for one in due], concurrency))
+        reports = checking.run_all([(one.request, one.found) for one in due], concurrency)
         tested = [
             Tested(one.step, one.request, report, one.opened)
             for one, report in zip(due, reports, strict=True)
@@ -108,7 +106,7 @@ class Tester:
                 of_platform=step.kind is Kind.PLATFORM,
                 timeout_s=timeout_s,
             )
-            due.append(_Due(step, request, held if step.needs_test else None))
+            due.append(_Due(step, step.found, request, held if step.needs_test else None))
         return due
 
     def _open(self, actor: Actor, steps: Sequence[IntegrationStep]) -> dict[str, Opened]:
@@ -225,15 +223,3 @@ def _gravest(failed: Sequence[tuple[str, AvnzError]]) -> AvnzError:
         ]
     }
     return worst
-
-
-async def _reports(requests: Sequence[CheckRequest], concurrency: int) -> list[CheckReport]:
-    slots = asyncio.Semaphore(concurrency)
-
-    async def one(request: CheckRequest) -> CheckReport:
-        async with slots:
-            return await report_of(request)
-
-    async with asyncio.TaskGroup() as checks:
-        tasks = [checks.create_task(one(request)) for request in requests]
-    return [task.result() for task in tasks]

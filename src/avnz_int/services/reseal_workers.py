@@ -44,9 +44,13 @@ class Workers:
         return sum(self._resealed.values())
 
     def __enter__(self) -> Self:
-        for number in range(1, self._count + 1):
-            # Ids begin with a random letter.
-            self._start(chr(ord("a") + 26 * number // (self._count + 1)))
+        with contextlib.ExitStack() as begun:
+            # Where one cannot be started, those that were do not go on alone.
+            begun.push(self.__exit__)
+            for number in range(1, self._count + 1):
+                # Ids begin with a random letter.
+                self._start(chr(ord("a") + 26 * number // (self._count + 1)))
+            begun.pop_all()
         return self
 
     def __exit__(
@@ -62,6 +66,9 @@ class Workers:
                 process.wait()
         for reader in self._readers:
             reader.join()
+        if kind is None and not self._errors:
+            codes = [process.returncode for process in self._processes]
+            self._errors = [f"it ended with code {code}" for code in codes if code]
         for message in self._errors:
             self._notify(f"a worker ended early, the others did its share: {message}")
 

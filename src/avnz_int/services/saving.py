@@ -285,9 +285,11 @@ class Saver:
             "updatedBy": actor.id,
         }
         after = {**current, **changed}
+        if plan.credentials is not None or "settings" in values:
+            # The definition says which settings decide where credentials go.
+            integrations.require_same(work.connection, plan.before.found)
         if plan.credentials is not None:
             before, moment = plan.before, changed["updatedAt"]
-            integrations.require_same(work.connection, before.found)
             at = (work.connection, self._work.vault, before.table)
             changed |= sealing.columns(*at, after, before.found, plan.credentials)
             changed |= sealing.kept(*at, current, before.found, moment=moment, grace=plan.keep)

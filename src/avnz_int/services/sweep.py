@@ -23,7 +23,7 @@ from avnz_int.model.inputs import Filter, TestSelection
 from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckReport, CheckRequest
-from avnz_int.services import access, refs, testing
+from avnz_int.services import access, checking, refs, testing
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober
 from avnz_int.services.testing import Opened
@@ -171,14 +171,14 @@ class _Run:
         hosts: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
 
         async def check(opened: Opened, request: CheckRequest) -> None:
-            async with hosts[_host(opened, request)]:
+            async with hosts[checking.host_of(request, opened.found)]:
                 self._ready += 1
                 async with slots:
                     self._ready -= 1
                     self._wanted.set()
                     async with pace:
                         await asyncio.sleep(APART_S)
-                    report = await report_of(request)
+                    report = await checking.report_of(request)
             self._done.append((opened, report))
 
         recording = asyncio.create_task(self._record_now_and_then())
@@ -264,25 +264,6 @@ class _Run:
             self._stopped = exc
 
 
-async def report_of(request: CheckRequest) -> CheckReport:
-    """What the check found, even if it ends as no check should."""
-    try:
-        return await registry.run_async(request)
-    except asyncio.CancelledError as exc:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        kind = type(exc).__name__
-    except Exception as exc:  # noqa: BLE001  # its text may repeat the request: the type has to do
-        kind = type(exc).__name__
-    words = f"the connection test of {request.provider} failed with {kind}"
-    return CheckReport(
-        Outcome.UNREACHABLE,
-        CheckCode.UNEXPECTED_REPLY,
-        f"{words}: this says nothing about the credentials",
-    )
-
-
 def _candidates(work: Reading, actor: Actor, selection: TestSelection) -> Iterator[tuple[str, rows.Row]]:
     limits = Filter(provider=selection.provider)
     client_id = actor.client_id
@@ -331,18 +312,3 @@ def _unreadable(work: Writing, one: Chosen, row: rows.Row, code: str, words: str
     target = Target(one.table, one.id, row.get("clientId"))
     work.record({"purpose": "test", "reason": code}, target=target, outcome=AuditOutcome.FAILURE)
     return testing.view(one.id, row, CheckReport(Outcome.UNREADABLE, CheckCode.UNREADABLE, words))
-
-
-def _host(opened: Opened, request: CheckRequest) -> str:
-    """What stands for the host that a check asks: the provider, and the hosts or regions its settings name.
-
-    Both environments of a provider count as one host, which they often are.
-    """
-    if request.endpoint is not None:
-        return _host_of(request.endpoint)
-    named = (str(request.settings.get(name, "")) for name in opened.found.destination_fields)
-    return " ".join((request.provider, *map(_host_of, named)))
-
-
-def _host_of(address: str) -> str:
-    return address.partition("://")[2].partition("/")[0] or address

@@ -91,8 +91,8 @@ class Vault:
     def cipher(self, connection: Connection) -> Cipher:
         """Opens every stored credential whose key is here, and seals under the active key.
 
-        An older key that does not open (its master key is lost, or it was altered) is left out: rows that
-        need it are named when they are opened, and stop nothing else.
+        An older key is opened when a row names it: one that does not open (its master key is lost, it was
+        altered, the key service refuses it) is told with that row, and stops nothing else.
         """
         rows = keys.listing(connection, KeyPurpose.CREDENTIALS)
         state = tuple((row["id"], row["status"]) for row in rows)
@@ -100,14 +100,15 @@ class Vault:
             active = next((row for row in rows if row["status"] == KeyStatus.ACTIVE.value), None)
             if active is None:
                 raise KeyMissingError("the database has no active key for credentials", hint=_NO_ACTIVE)
-            opened = {active["id"]: self.material(active)}
-            for row in rows:
-                if row["status"] == KeyStatus.DECRYPT_ONLY.value:
-                    try:
-                        opened[row["id"]] = self.material(row)
-                    except (KeyMissingError, SealBrokenError):
-                        continue
-            self._cipher = (state, Cipher(DataKeys(opened, active=active["id"])))
+            older = {row["id"]: row for row in rows if row["status"] == KeyStatus.DECRYPT_ONLY.value}
+
+            def open_older(key_id: str) -> Secret[bytes] | None:
+                return self.material(older[key_id]) if key_id in older else None
+
+            known = DataKeys(
+                {active["id"]: self.material(active)}, active=active["id"], open_older=open_older
+            )
+            self._cipher = (state, Cipher(known))
         return self._cipher[1]
 
     def audit_key(self, connection: Connection) -> tuple[str, Secret[bytes]]:

@@ -8,7 +8,7 @@ of its own, after the refused one was undone and before the error leaves the ser
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -75,6 +75,12 @@ class Writing(Reading):
         if head is None:
             raise AuditBrokenError(
                 f"the audit chain {chain_name} has no end (AuditHead)", hint="run avnz-int audit verify"
+            )
+        if not isinstance(head["sequence"], int):
+            # SQLite keeps what somebody wrote there by hand, whatever it is.
+            raise AuditBrokenError(
+                f"the end of the audit chain {chain_name} has no number (AuditHead)",
+                hint="run avnz-int audit verify",
             )
         self._chain = chain_name
         self._sequence: int = head["sequence"]
@@ -201,16 +207,17 @@ class Work:
             raise
 
     def _open_keys(self) -> None:
-        """Open the active data keys before the first write: no key service is asked while locks are held."""
+        """Open the data keys before the first write: no key service is asked while locks are held."""
         if self._keys_are_open:
             return
         self._keys_are_open = True
         # What fails here fails again where the key is needed, and is told there.
-        with contextlib.suppress(AvnzError):
-            with self.database.read() as connection:
-                held = keys.listing(connection)
-            for row in held:
-                if row["status"] == KeyStatus.ACTIVE.value:
+        held: Sequence[rows.Row] = ()
+        with contextlib.suppress(AvnzError), self.database.read() as connection:
+            held = keys.listing(connection)
+        for row in held:
+            if row["status"] != KeyStatus.RETIRED.value:
+                with contextlib.suppress(AvnzError):
                     self.vault.material(row)
 
     def _begun(
@@ -223,6 +230,9 @@ class Work:
         system: bool = False,
     ) -> Writing:
         organization = _organization(connection, self.database)
+        if system:
+            # What is common to all (the definitions) must not change under those who write by it.
+            audit.lock_head(connection, organization["id"])
         return Writing(
             connection,
             organization,

@@ -47,7 +47,9 @@ def list_(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", metavar="N", min=1, help="Only the newest so many; tells --cursor."),
+        typer.Option(
+            "--limit", metavar="N", min=1, max=2147483647, help="Only the newest so many; tells --cursor."
+        ),
     ] = None,
     cursor: Annotated[
         str | None,

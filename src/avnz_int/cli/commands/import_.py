@@ -70,12 +70,11 @@ def import_(
     one, 7 where it could not be asked.
     """
     state = state_of(ctx)
-    if atomic and test and not (dry_run or validate_only) and bulk.is_stream(file):
-        raise UsageError(
-            "--atomic tests everything before it saves, and reads its file twice",
-            hint="name a file that is no pipe, or give --no-test",
-        )
     records = _records(state, file, records_as, key, passphrase_file, passphrase_env)
+    if atomic and not (dry_run or validate_only) and bulk.is_stream(file):
+        # It is read to its end before anything is locked, and again once all is tested.
+        every = tuple(records())
+        records = lambda: iter(every)  # noqa: E731
     from avnz_int.model.bulk import ImportOptions  # --help and TAB make none
 
     options = ImportOptions(
