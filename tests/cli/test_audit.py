@@ -16,6 +16,9 @@ import pytest
 from support.cli import Command
 from support.services import execute
 
+HUGE = "WyIyMDI4LTAxLTAxVDAwOjAwOjAwLjAwMFoiLCJ4Iiw5MjIzMzcyMDM2ODU0Nzc1ODA4XQ"
+"""A cursor with a sequence number of 2^63."""
+
 
 def cut(command: Command, kept: int) -> None:
     """Cut the end of the organization's chain off, its AuditHead edited along."""
@@ -42,7 +45,10 @@ def test_filters(on_both: Command) -> None:
     assert [] == found("--role", "auditor")
     assert ["tenant:create", "tenant:rename"] == found("--target", acme)
     assert ["tenant:rename"] == found("--action", "tenant:rename", "--client", "acme")
-    assert "not an RFC 3339 time" in on_both.fails("audit", "list", "--since", "now", exit_code=2)["message"]
+    for odd in ("now", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+14:00"):
+        error = on_both.fails("audit", "list", "--since", odd, exit_code=2)
+        assert "not an RFC 3339 time" in error["message"]
+    on_both.fails("audit", "list", "--limit", str(2**63), exit_code=2)
 
 
 def test_pages(on_both: Command) -> None:
@@ -61,7 +67,7 @@ def test_pages(on_both: Command) -> None:
 
     assert len(whole) > 4
     assert whole == found
-    for wrong in ("nonsense", "WzEsMiwzXQ", "WyJub3ciLCJjIiwxXQ"):
+    for wrong in ("nonsense", "WzEsMiwzXQ", "WyJub3ciLCJjIiwxXQ", HUGE):
         assert "another listing" in on_both.fails("audit", "list", "--cursor", wrong, exit_code=2)["message"]
     on_both.fails("audit", "list", "--follow", *words, exit_code=2)
 

@@ -69,7 +69,6 @@ def test_usage(command: Command) -> None:
     file = given(command, client_record())
     passphrase = command.file("phrase", "correct horse battery\n")
     for words in (
-        ("import", "-", "--atomic"),
         ("import", str(command.folder / "none.jsonl")),
         ("import", str(command.folder)),
         ("import", file, "--key", passphrase, "--passphrase-file", passphrase),

@@ -226,6 +226,19 @@ def test_odd_names(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.glob("*.db*")] == [name]
 
 
+def test_one_moment(database: Database) -> None:
+    """A transaction that reads sees the database as it was when it began, whatever is committed meanwhile."""
+    other = Database(database.url.render_as_string(hide_password=False))
+    with database.read() as connection:
+        before = connection.scalar(text('SELECT count(*) FROM "Organization"'))
+        with other.write() as writing:
+            writing.execute(text(INSERT), {"id": "new", "name": "New"})
+        assert before == connection.scalar(text('SELECT count(*) FROM "Organization"'))
+    with database.read() as connection:
+        assert before + 1 == connection.scalar(text('SELECT count(*) FROM "Organization"'))
+    other.close()
+
+
 def test_locked(sqlite_url: str) -> None:
     """A file that another process keeps locked is exit 7 for writers; readers go on."""
     holder, waiting = Database(sqlite_url), Database(sqlite_url, busy_timeout_ms=50)

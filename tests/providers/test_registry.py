@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -311,3 +314,32 @@ def test_light() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=True
     )
     assert "[]\n" == done.stdout
+
+
+def test_stray_task(plugin: Install, capfd: pytest.CaptureFixture[str]) -> None:
+    """A task that a check left behind and that fails says nothing of the credentials, wherever it is told."""
+    plugin(
+        "acme",
+        "async def boom(request): raise ValueError(request.credentials.reveal()['password'])\n"
+        "async def check(request):\n"
+        "    asyncio.get_running_loop().create_task(boom(request)); await asyncio.sleep(0.05)\n"
+        "    return OK\n",
+    )
+    assert registry.run(request("acme")).success
+    gc.collect()
+    assert PASSWORD not in "".join(capfd.readouterr())
+
+
+def test_interrupted_at_the_deadline(plugin: Install) -> None:
+    """Ctrl-C while a check is being given up is still Ctrl-C."""
+    plugin(
+        "acme",
+        "async def check(request):\n"
+        "    try: await asyncio.sleep(30)\n"
+        "    finally: await asyncio.sleep(0.6)\n",
+    )
+    timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        registry.run(request("acme", timeout_s=0.7))
+    timer.join()

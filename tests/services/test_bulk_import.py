@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +12,10 @@ import pytest
 
 from avnz_int.errors import ForbiddenError
 from avnz_int.model.bulk import ImportOptions
-from avnz_int.model.enums import Action
-from avnz_int.model.files import IfExists
+from avnz_int.model.enums import Action, Environment
+from avnz_int.model.files import Form, IfExists
+from avnz_int.model.secret import Secret
+from avnz_int.services import bulk_export, bulk_reading
 from avnz_int.services.bulk_parsing import record_of
 from avnz_int.wiring import Services
 from support.bulk import (
@@ -311,6 +316,37 @@ def test_changed_during_the_test(services: Services, gateway: SteeredGateway) ->
 
     assert "changed_meanwhile" == report.errors[0].code
     assert "inactive" == services.clients.find(ADMIN, view.id).status
+
+
+def test_added_during_the_test(services: Services, gateway: SteeredGateway) -> None:
+    """What somebody adds while the record is tested was not tested: it stays as it is, unverified."""
+    gateway.meanwhile = lambda: own(services, test=False, environment=Environment.SANDBOX)
+    report = take(services, client_record(), options=ImportOptions(if_exists=IfExists.UPDATE))
+
+    assert "changed_meanwhile" == report.errors[0].code
+    view = services.clients.find(ADMIN, "acme/Main")
+    assert ("sandbox", "pending", False) == (view.environment, view.status, view.is_verified)
+
+
+def test_asked_before_anything_is_locked(services: Services, open_services: Callable[[], Services]) -> None:
+    """A passphrase is asked for while others can still write, also where all is one transaction."""
+    own(services, test=False)
+    phrase = Secret("only for this test")
+    bundle = "".join(
+        f"{line}\n" for line in services.bulk_export.sealed(ADMIN, bulk_export.passphrase_lock(phrase))
+    ).encode()
+    other = open_services()
+
+    def unlock() -> bulk_reading.Opener:
+        other.tenants.add(ADMIN, "meanwhile")
+        return bulk_reading.passphrase_opener(phrase)
+
+    records = bulk_reading.records(lambda: nullcontext(io.BytesIO(bundle)), Form.JSONL, unlock)
+    options = ImportOptions(test=False, atomic=True, if_exists=IfExists.SKIP)
+    report = services.bulk_import.run(ADMIN, records, options)
+
+    assert (0, 0) == (report.failed, report.created)
+    assert "meanwhile" == services.tenants.show(ADMIN, "meanwhile").slug
 
 
 def test_inactive_stays_inactive(services: Services, gateway: SteeredGateway) -> None:

@@ -5,16 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from avnz_int.definitions.loader import provider_names, read_seeds, seeds_dir
-from avnz_int.errors import ConflictError, InUseError, InvalidDefinitionError, UnknownProviderError
-from avnz_int.model.enums import Action, Mode
+from avnz_int.errors import (
+    ChangedMeanwhileError,
+    ConflictError,
+    InUseError,
+    InvalidDefinitionError,
+    UnknownProviderError,
+)
+from avnz_int.model.enums import Action, CheckCode, Mode, Outcome
 from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.secret import Secret
+from avnz_int.providers.contract import CheckReport, CheckRequest
+from avnz_int.services import sealing
+from avnz_int.services.clients import ClientIntegrations
+from avnz_int.services.probe import Prober
 from avnz_int.wiring import Services
 from support.samples import sample
 from support.scenes import ADMIN, PAYFLOW, admin_of, own, platform
@@ -161,6 +172,46 @@ def test_other_destinations(services: Services, seeds: Path) -> None:
     assert not services.clients.show(ADMIN, view.id).unreadable
     services.clients.delete(ADMIN, view.id)
     assert ["auth0", "mailchimp"] == services.definitions.seed(ADMIN, directory=seeds).updated
+
+
+def test_seeded_during_the_test(services: Services, seeds: Path) -> None:
+    """A definition seeded while new settings are tested refuses them: they may say where the secret goes."""
+    given = sample("mailchimp")
+    settings = {name: value for name, value in given.settings.items() if name != "fromName"}
+    view = services.clients.add(ADMIN, _post(given.credentials, settings), test=False)
+    _edit(seeds, "mailchimp", _mark("fromName", destination=True))
+
+    def seeding(_: CheckRequest) -> CheckReport:
+        services.definitions.seed(ADMIN, directory=seeds)
+        return CheckReport(Outcome.OK, CheckCode.OK, "fine")
+
+    clients = ClientIntegrations(services._work, Prober({}, print, seeding), print)
+    with pytest.raises(ChangedMeanwhileError):
+        clients.update(ADMIN, view.id, Changes(settings={"fromName": "Acme"}))
+    assert not services.clients.show(ADMIN, view.id).unreadable
+
+
+def test_seeding_waits(
+    services: Services, open_services: Callable[[], Services], seeds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever seeds waits for those who are writing by a definition, and then sees what they wrote."""
+    given = sample("mailchimp")
+    _edit(seeds, "mailchimp", _mark("fromName", destination=True))
+    other, real = open_services(), sealing.columns
+    with ThreadPoolExecutor(1) as pool:
+        begun: list[Future[Any]] = []
+
+        def amid(*words: Any) -> Any:
+            begun.append(pool.submit(other.definitions.seed, ADMIN, directory=seeds))
+            wait(begun, 0.5)
+            assert not begun[0].done()
+            return real(*words)
+
+        monkeypatch.setattr(sealing, "columns", amid)
+        view = services.clients.add(ADMIN, _post(given.credentials, given.settings), test=False)
+        with pytest.raises(InUseError):
+            begun[0].result(30)
+    assert not services.clients.show(ADMIN, view.id).unreadable
 
 
 def test_destination_that_nobody_set(services: Services, seeds: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,3 +156,33 @@ def test_database_restarted(tmp_path: Path) -> None:
         assert passwords == opened(services)
         assert services.audit.verify(services.actor).valid
         services.close()
+
+
+def test_crash_told(on_server: Services, notices: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that dies without a word is told; the rest is done."""
+    add_many(on_server, 6)
+    start = subprocess.Popen
+    monkeypatch.setattr(
+        reseal_workers.subprocess,
+        "Popen",
+        lambda _, **options: start([sys.executable, "-c", "raise SystemExit(3)"], **options),
+    )
+    assert 6 == on_server.keys.rotate(on_server.actor, workers=3).resealed
+    assert any("ended with code 3" in notice for notice in notices)
+
+
+def test_start_fails(on_server: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a worker cannot be started, those that were do not go on alone."""
+    add_many(on_server, 6)
+    start, started = subprocess.Popen, []
+
+    def second_fails(_: object, **options: object) -> subprocess.Popen[str]:
+        if started:
+            raise BlockingIOError("no more processes")
+        started.append(start([sys.executable, "-c", "import time; time.sleep(60)"], **options))  # type: ignore[call-overload]  # as it was called
+        return started[0]
+
+    monkeypatch.setattr(reseal_workers.subprocess, "Popen", second_fails)
+    with pytest.raises(BlockingIOError):
+        on_server.keys.rotate(on_server.actor, workers=3)
+    assert started[0].returncode is not None

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from avnz_int.crypto import wrapping
 from avnz_int.crypto.keyring import Keyring
-from avnz_int.errors import ChangedMeanwhileError, KeyMissingError, KeyringExposedError, SealBrokenError
+from avnz_int.errors import (
+    ChangedMeanwhileError,
+    KeyMissingError,
+    KeyringExposedError,
+    SealBrokenError,
+    UnavailableError,
+)
 from avnz_int.wiring import Services
 from support.services import add_untested, columns_of, dump, execute, opened
 
@@ -61,6 +69,32 @@ def test_keyring_of_another(open_services: Opener, keyring: Path, services: Serv
     fresh = open_services()
     with pytest.raises(KeyMissingError, match=needed):
         add_untested(fresh, "one")
+
+
+def test_older_key_refused(
+    services: Services, open_services: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older key that the key service does not open stops the rows that need it, and nothing else."""
+    add_untested(services, "before", "before other 1")
+    old = services.keys.status(services.actor).active_key_id
+    services.keys.rotate(services.actor)
+    real = wrapping.unwrap
+
+    def refused(*words: Any, key_id: str, **more: Any) -> Any:
+        if key_id == old:
+            raise UnavailableError("the key service does not permit this")
+        return real(*words, key_id=key_id, **more)
+
+    monkeypatch.setattr(wrapping, "unwrap", refused)
+    fresh = open_services()
+
+    assert add_untested(fresh, "after", "after other 12")
+    assert {"before": "before other 1", "after": "after other 12"} == opened(fresh)
+    with (
+        pytest.raises(UnavailableError, match="does not permit"),
+        fresh.database.read() as connection,
+    ):
+        fresh._vault.cipher(connection)._keys.get(old)
 
 
 def test_new_key_noticed(services: Services, open_services: Opener) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from avnz_int.errors import (
+    AuditBrokenError,
     ConflictError,
     ForbiddenError,
     KeyMissingError,
@@ -53,6 +54,17 @@ def test_system_chain(services: Services) -> None:
 
     assert (chain.SYSTEM, None) == (newest.chain, newest.organization_id)
     assert services.audit.verify(services.actor).valid
+
+
+def test_end_without_a_number(on_sqlite: str, keyring: Path) -> None:
+    """A chain whose end is no number is not written to, and that hides no denial."""
+    services = make_services(on_sqlite, keyring)
+    execute(on_sqlite, 'UPDATE "AuditHead" SET "sequence" = \'many\'')
+    with pytest.raises(AuditBrokenError, match="has no number"):
+        services.tenants.add(services.actor, "later")
+    with pytest.raises(ForbiddenError):
+        services.definitions.seed(AUDITOR)
+    services.close()
 
 
 @pytest.mark.parametrize(

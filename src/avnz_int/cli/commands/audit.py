@@ -100,9 +100,12 @@ def list_(
 def _before(cursor: str) -> tuple[datetime, str, int]:
     when, chain, sequence = cursor_parts(cursor, 3)
     try:
-        return clock.parse_rfc3339(when), str(chain), int(sequence)
+        moment = clock.parse_rfc3339(when)
     except (ValueError, TypeError):
         raise another_listing() from None
+    if not isinstance(chain, str) or not isinstance(sequence, int) or not 0 <= sequence < 2**63:
+        raise another_listing()
+    return moment, chain, sequence
 
 
 @app.command()
