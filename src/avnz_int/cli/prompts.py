@@ -115,7 +115,7 @@ def confirm(message: str, *, default: bool) -> bool:
 
 
 def confirm_or_refuse(*, interactive: bool, yes: bool, question: str) -> None:
-    """Nothing, if `--yes` was given or a person says yes.
+    """Go on only where `--yes` was given or a person says yes.
 
     Raises:
         CancelledError: the person says no.

@@ -153,7 +153,7 @@ def _put(path: Path, text: str) -> None:
 
 
 def _require_writable(path: Path) -> None:
-    """Nothing, if a file can be put there: better known before an hour of tests than after.
+    """Refuse a place where no file can be put: better known before an hour of tests than after.
 
     Raises:
         UsageError: a folder, or no folder to put it in.

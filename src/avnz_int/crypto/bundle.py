@@ -132,7 +132,7 @@ class Reader:
         return opened
 
     def finish(self) -> None:
-        """Nothing, if the last line was read.
+        """Refuse a bundle that ends before its last line.
 
         Raises:
             SealBrokenError: the end is missing.

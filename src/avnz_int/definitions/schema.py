@@ -153,7 +153,7 @@ def violations(schema: Schema | None, value: Any) -> list[Violation]:
 
 
 def require_valid(what: str, schema: Schema | None, value: Any) -> None:
-    """Nothing, if `value` keeps to the schema.
+    """Refuse a `value` that breaks the schema.
 
     Raises:
         SchemaViolationError: `what` says whose fields they are; names every field and rule, no value.

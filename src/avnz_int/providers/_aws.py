@@ -144,7 +144,7 @@ class Aws:
     def maybe(
         self, service: str, method: str, keys: tuple[str, ...] = (), **arguments: Any
     ) -> dict[str, Any] | None:
-        """As `call`, for what is good to know and no more: None in place of any error."""
+        """As `call`, but None in place of any error: for what is only nice to know."""
         last = self._calls.last
         try:
             return self._calls.once(Call(service, method, Asked(self.who, "", self.region), keys, arguments))

@@ -96,7 +96,7 @@ def is_public(address: str) -> bool:
 
 
 def check_url(url: str, allow: Sequence[str] = ()) -> None:
-    """Nothing, if the form of a user's address is one that may be connected to; `resolve` looks at the rest.
+    """Refuse a user's address whose form alone rules it out; `resolve` looks at the rest.
 
     Raises:
         RefusedHostError: not https, user information, a fragment, or no host and port that may be used.
@@ -118,7 +118,7 @@ def check_url(url: str, allow: Sequence[str] = ()) -> None:
 
 
 def check_name(host: str, port: int, allow: Sequence[str] = ()) -> None:
-    """Nothing, if `host` is a name or a plainly written IP address, and `port` one for HTTPS.
+    """Refuse a `host` that is no name or plainly written IP address, and a `port` that is none for HTTPS.
 
     Raises:
         RefusedHostError: it is neither, or a port of other services.

@@ -31,7 +31,7 @@ USERS = (Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.AUDITOR, Role.SERVICE)
 
 
 def require(actor: Actor, action: Action, *roles: Role) -> None:
-    """Nothing, if the actor has one of the roles.
+    """Refuse an actor that has none of the roles.
 
     Raises:
         ForbiddenError: it has not.
@@ -44,12 +44,12 @@ def require(actor: Actor, action: Action, *roles: Role) -> None:
 
 
 def require_admin(actor: Actor, action: Action) -> None:
-    """Nothing, if the actor is an org_admin."""
+    """Refuse an actor that is no org_admin."""
     require(actor, action, Role.ORG_ADMIN)
 
 
 def require_client(actor: Actor, action: Action, client: Mapping[str, Any], *, reading: bool = False) -> None:
-    """Nothing, if the actor may act for (or, `reading`, look at) this client.
+    """Refuse an actor that may not act for (or, `reading`, look at) this client.
 
     Raises:
         HiddenError: a client_admin of another client, who may not learn that this one exists.
@@ -62,7 +62,7 @@ def require_client(actor: Actor, action: Action, client: Mapping[str, Any], *, r
 
 
 def require_user(actor: Actor, action: Action, client: Mapping[str, Any]) -> None:
-    """Nothing, if the actor may use what this client has: every role may, of one client only that one's.
+    """Refuse an actor of another client: every role may use what a client has, a client's only its own.
 
     Raises:
         HiddenError: it is another's, who may not learn that this one exists.
@@ -73,7 +73,7 @@ def require_user(actor: Actor, action: Action, client: Mapping[str, Any]) -> Non
 
 
 def require_tester(actor: Actor, client_id: str | None, slug: str | None) -> None:
-    """Nothing, if the actor may test what is this client's, or (None) the organization's own.
+    """Refuse an actor that may not test what is this client's, or (None) the organization's own.
 
     Raises:
         HiddenError, ForbiddenError: as `require_client`, `require_admin`.
@@ -85,7 +85,7 @@ def require_tester(actor: Actor, client_id: str | None, slug: str | None) -> Non
 
 
 def require_use(actor: Actor, action: Action, client: Mapping[str, Any] | None = None) -> None:
-    """Nothing, if the actor may use credentials in force: a client's, or without one the platform's.
+    """Refuse an actor that may not use credentials in force: a client's, or without one the platform's.
 
     Raises:
         HiddenError: an actor of another client.

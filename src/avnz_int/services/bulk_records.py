@@ -98,7 +98,7 @@ class ClientRecord:
         return f"{self.new.client}/{self.new.provider}/{self.new.name or ''}".rstrip("/")
 
     def require_credentials(self) -> None:
-        """Nothing, if it can be added.
+        """Refuse what cannot be added without credentials.
 
         Raises:
             InvalidInputError: own mode without credentials.

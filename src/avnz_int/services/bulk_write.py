@@ -193,7 +193,7 @@ class Doer:
 
 
 def require_same(item: Item) -> None:
-    """Nothing, if what is there is what the change was tested with.
+    """Refuse a change of something else than it was tested with.
 
     Raises:
         ChangedMeanwhileError: somebody changed, added or deleted it during the test.

@@ -107,7 +107,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def check_place(path: Path) -> None:
-    """Nothing, if a checkpoint can be put there.
+    """Refuse a place where no checkpoint can be put.
 
     Raises:
         InvalidInputError: something else than a regular file is there, or no folder.

@@ -157,7 +157,7 @@ def reread(work: Reading, row_id: str) -> rows.Row:
 
 
 def require_new(work: Reading, owner: rows.Row, found: Definition, name: str) -> None:
-    """Nothing, if the client has no integration of this provider and name.
+    """Refuse a second integration of this provider and name.
 
     Raises:
         ExistsError: it has.

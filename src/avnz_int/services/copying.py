@@ -187,7 +187,7 @@ def _remove(target: Database, path: Path) -> None:
 
 
 def _require_empty(target: Database) -> None:
-    """Nothing, if no table of ours holds a row there: asked before it is migrated.
+    """Refuse a target whose tables hold rows: asked before it is migrated.
 
     Raises:
         ConflictError: one does.

@@ -160,7 +160,7 @@ def _owner(work: Reading, actor: Actor, wanted: EnvWanted, action: Action) -> ro
 
 
 def _require_known(work: Reading, actor: Actor, wanted: EnvWanted) -> None:
-    """Nothing, if `add` would take each provider that is named; it raises what `add` does."""
+    """Refuse a provider that `add` would not take, with what `add` raises."""
     for name in wanted.providers:
         if wanted.client is None:
             row = integrations.definition_row(work.connection, name)

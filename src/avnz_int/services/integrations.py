@@ -116,7 +116,7 @@ def definition_row(connection: Connection, provider: str) -> rows.Row:
 
 
 def require_same(connection: Connection, found: Definition) -> None:
-    """Nothing, if the definition in force is still the one that was read before the test.
+    """Refuse to go on where another definition is in force than was read before the test.
 
     Raises:
         ChangedMeanwhileError: another was seeded, which may send the credentials elsewhere.
@@ -177,7 +177,7 @@ def require_open_for_new(found: Definition) -> str | None:
 def require_valid(
     found: Definition, *, credentials: Credentials | None, settings: Mapping[str, Any] | None
 ) -> None:
-    """Nothing, if both keep to the definition's schemas.
+    """Refuse credentials and settings that break the definition's schemas.
 
     Raises:
         SchemaViolationError: names every field and rule of both at once, never a secret's value.

@@ -41,7 +41,7 @@ def every_integration(manifest: Manifest) -> Iterator[tuple[str, WantedIntegrati
 
 
 def require_known(state: State, manifest: Manifest, problems: Problems) -> None:
-    """Nothing; `problems` gets the providers that there are not.
+    """Report to `problems` each provider that does not exist.
 
     Raises:
         ConflictError: the file is another organization's.

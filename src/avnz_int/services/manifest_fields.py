@@ -55,7 +55,7 @@ class Problems:
         return None
 
     def raise_any(self, hint: str | None = None) -> None:
-        """Nothing, if nothing is wrong.
+        """Raise what was found wrong, if anything was.
 
         Raises:
             InvalidInputError: the first ten in words, all in `details["problems"]`.
@@ -211,7 +211,7 @@ def each(fields: Fields, name: str, make: Callable[[Node, str], T]) -> tuple[T, 
 def require_once(
     problems: Problems, found: Iterable[T] | Unset, key: Callable[[T], tuple[Any, ...]], what: str
 ) -> None:
-    """Nothing; `problems` gets what has the key of another; things have a `spot`."""
+    """Report to `problems` each thing whose key another one has; things have a `spot`."""
     first: dict[tuple[Any, ...], Spot] = {}
     for one in () if isinstance(found, Unset) else found:
         spot: Spot = one.spot  # type: ignore[attr-defined]  # whatever was made of an object has one

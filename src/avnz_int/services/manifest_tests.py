@@ -151,7 +151,7 @@ class Tester:
 
 
 def require_switchable(steps: Sequence[Step]) -> None:
-    """Nothing, if without any test everything could be put in force that is to be.
+    """Refuse a plan that puts in force what needs a test first.
 
     Raises:
         UnverifiedError: something has not passed a test as it will stand.

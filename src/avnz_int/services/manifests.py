@@ -56,7 +56,7 @@ class Plan:
         return PlanView.of([step.view for step in self.steps])
 
     def require_possible(self) -> None:
-        """Nothing, if nothing in it is refused.
+        """Refuse a plan in which something is refused.
 
         Raises:
             ConflictError: `details["refused"]` says what, and why.
@@ -175,7 +175,7 @@ class Manifests:
         return manifest_state.load(work, self._work.vault, pruning=moment if prune else None)
 
     def _require_same(self, state: State, plan: Plan) -> None:
-        """Nothing, if the plan would be made again just so, of the very same rows."""
+        """Refuse a plan that would not be made again just so, of the very same rows."""
         problems = Problems(plan.manifest.origin)
         manifest_diff.require_known(state, plan.manifest, problems)
         again = manifest_diff.difference(

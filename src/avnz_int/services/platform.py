@@ -299,7 +299,7 @@ def _locked(work: Writing, row: rows.Row) -> rows.Row:
 
 
 def _require_unmoved(work: Reading, row: rows.Row, values: Mapping[str, Any]) -> None:
-    """Nothing, unless the environment would change under clients that use it."""
+    """Refuse to change the environment under clients that use it."""
     users = platform.dependents(work.connection, row["id"]) if "environment" in values else []
     if users:
         raise _in_use(row, users, "its environment cannot change")

@@ -71,7 +71,7 @@ def _moment(offer: Offer, now: datetime) -> datetime:
 def _require_unused(
     work: Writing, book: PriceBook, key: Key, moment: datetime, replaced: rows.Row | None
 ) -> None:
-    """Nothing, if a price from this moment on changes no bill and no recorded usage.
+    """Refuse a price from a moment on that would change a bill or recorded usage.
 
     No record may name the version that is to be replaced: its fee would be lost.
     """

@@ -43,7 +43,7 @@ class Retirer:
         self._notify = notify
 
     def retire(self, actor: Actor, *, grace: timedelta) -> None:
-        """Nothing; every older key that nothing needs is `retired` now, and its material is gone.
+        """Erase the material of every older key that nothing needs; it is `retired` then.
 
         Raises:
             InUseError: something needs another one; `details["dependents"]` says what. That one stays.
@@ -71,7 +71,7 @@ class Retirer:
             raise error
 
     def preview(self, actor: Actor, *, grace: timedelta) -> None:
-        """Nothing; which keys `retire` would erase is told, and nothing is changed.
+        """Tell which keys `retire` would erase, and change nothing.
 
         Raises:
             InUseError: as `retire` would.

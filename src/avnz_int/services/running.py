@@ -134,7 +134,7 @@ def _text(value: Any, one: Chosen, field: str) -> str:
 
 
 def _require_one_value(told: Mapping[str, Mapping[str, str]]) -> None:
-    """Nothing, if no two integrations give a variable different values.
+    """Refuse two integrations that give a variable different values.
 
     Raises:
         UsageError: some do.

@@ -233,7 +233,7 @@ def _made(connection: Connection, level: Level, row: rows.Row, around: Surroundi
 
 
 def _require_given(actor: Actor, one: Chosen) -> None:
-    """Nothing, unless a client would get what is the platform's.
+    """Refuse to give a client what is the platform's.
 
     Raises:
         ForbiddenError: it would.

@@ -99,7 +99,7 @@ def destroy_expired(work: Writing) -> int:
 
 
 def require_previous(row: Mapping[str, Any], what: str, moment: datetime) -> None:
-    """Nothing, if a row has credentials to go back to.
+    """Refuse a row that has no credentials to go back to.
 
     Raises:
         ConflictError: it has none, or their time is over.

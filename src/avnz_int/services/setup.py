@@ -145,7 +145,7 @@ class Setup:
             raise
 
     def _require_keyring(self, present: str | None) -> None:
-        """Nothing, if the keyring will do: asked before anything is made or changed.
+        """Refuse a keyring that will not do: asked before anything is made or changed.
 
         Raises:
             KeyMissingError: the database has data keys, and the keyring lacks a master key that wrapped them.

@@ -218,7 +218,7 @@ def _require_sharable(work: Reading, row: rows.Row) -> None:
 def _require_offered(
     row: rows.Row, pricing: Pricing | None, owner: rows.Row | None, default_for_new: bool | None
 ) -> None:
-    """Nothing, if the offer that is presupposed stands."""
+    """Refuse a client's price, or a default, for what is not offered."""
     ref = f"{refs.PLATFORM_WORD}/{row['provider']}"
     hint = f"avnz-int share {ref} --percentage-fee … offers it to all"
     if owner is not None and row["clientPricing"] is None:

@@ -120,7 +120,7 @@ def _summary(found: Diagnosis) -> str:
 
 
 def _judge(found: Diagnosis) -> None:
-    """Nothing, if all is well; else what the gravest finding is.
+    """Raise what the gravest finding is, unless all is well.
 
     Raises:
         IntegrityError: something is lost or was altered.

@@ -150,7 +150,7 @@ def _require_fitting(
     *,
     revoke: bool,
 ) -> None:
-    """Nothing, if the options that are given go together."""
+    """Refuse options that do not go together."""
     if len(deeds) > 1 and "--list" not in deeds:
         raise UsageError(f"{' and '.join(deeds)} do not go together")
     if revoke and "--off" not in deeds:
