@@ -12,7 +12,7 @@ from support.cli import Command
 from support.commands import own, platform, shared, using
 from support.gateway import FAULTS, FaultGateway
 from support.scenes import GARBAGE, REFUSED, SteeredGateway
-from support.services import execute
+from support.services import PASSWORD, execute
 
 SHAPE = ["id", "provider", "environment", "success", "outcome", "code", "message", "latency", "testedAt"]
 ENDPOINT = "AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW"
@@ -255,3 +255,17 @@ def test_no_files(command: Command) -> None:
     command("test", "acme/Main")
 
     assert before == {path.name for path in Path(command.folder).rglob("*")}
+
+
+@pytest.mark.parametrize("how", [("-v",), ()], ids=["-v", "AVNZ_INT_LOG"])
+def test_verbose(command: Command, how: tuple[str, ...]) -> None:
+    """Asked for, standard error tells which database, keyring and provider are used, and nothing secret."""
+    own(command)
+    variables = {} if how else {"AVNZ_INT_LOG": "DEBUG"}
+    said = command.process(*how, "test", "acme/Main", "-o", "json", env=variables)
+
+    assert said.json["success"]
+    for words in ("using the database sqlite:///", "read the keyring file://", "paypal_payflow: ok (ok)"):
+        assert words in said.stderr
+    assert PASSWORD not in said.stderr
+    assert "avnz_int." not in command.process("test", "acme/Main", "-o", "json").stderr

@@ -7,6 +7,7 @@ later loses to any other writer without waiting.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from avnz_int.errors import (
 from avnz_int.settings import without_password
 
 BUSY_TIMEOUT_MS = 15_000
+_LOG = logging.getLogger(__name__)
 _MODE = "avnz_begin"
 
 
@@ -78,6 +80,7 @@ class Database:
         """
         if self._engine is None:
             self._engine = self._sqlite_engine() if self.is_sqlite else self._postgres_engine()
+            _LOG.info("using the database %s", self.shown)
         return self._engine
 
     def close(self) -> None:

@@ -96,7 +96,11 @@ async def run_async(request: CheckRequest) -> CheckReport:
     """
     if request.endpoint is not None:
         check_endpoint(request.endpoint)
-    return _redacted(await _within_deadline(request), request)
+    where = request.endpoint or "its own hosts"
+    _LOG.info("testing %s (%s) at %s", request.provider, request.environment, where)
+    report = _redacted(await _within_deadline(request), request)
+    _LOG.info("%s: %s (%s), %s ms", request.provider, report.outcome, report.code, report.latency_ms)
+    return report
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ MAX_SEALS = 2**32
 """Random 96-bit nonces: NIST SP 800-38D allows 2^32 seals under one key."""
 
 Notify = Callable[[str], None]
+_LOG = logging.getLogger(__name__)
 
 
 class Vault:
@@ -43,6 +45,7 @@ class Vault:
         """The master keys; raises what `KeySource.load` raises."""
         if self._keyring is None:
             self._keyring = self.source.load()
+            _LOG.info("read the keyring %s", self.source.describe())
         return self._keyring
 
     def forget_keyring(self) -> None:
@@ -86,6 +89,7 @@ class Vault:
                 # Another process may have made a new master key since this one read the keyring.
                 self.forget_keyring()
                 self._opened[key_id] = _unwrapped(self.keyring, row)
+            _LOG.debug("opened the data key %s (%s)", key_id, row["purpose"])
         return self._opened[key_id]
 
     def cipher(self, connection: Connection) -> Cipher:
