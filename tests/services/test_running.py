@@ -148,8 +148,9 @@ def test_not_in_force(services: Services) -> None:
     own(services, "New", test=False)
     with pytest.raises(NotFoundError):
         given(services, client="acme")
-    with pytest.raises(UnverifiedError):
+    with pytest.raises(UnverifiedError) as untested:
         given(services, refs=["acme/New"])
+    assert "avnz-int test acme/paypal_payflow/New" == untested.value.hint
     own(services, "Off")
     services.clients.disable(ADMIN, "acme/Off")
     with pytest.raises(ConflictError):
@@ -312,10 +313,36 @@ def test_clash(services: Services) -> None:
     before = len(reads(services))
     with pytest.raises(UsageError) as refused:
         given(services, refs=["acme/Main", "globex/Other"])
-    assert ["acme/Main", "globex/Other"] == refused.value.details["variables"]["PAYFLOW_PASSWORD"]
+    called = ["acme/paypal_payflow/Main", "globex/paypal_payflow/Other"]
+    assert called == refused.value.details["variables"]["PAYFLOW_PASSWORD"]
     assert before == len(reads(services))
     assert "battery" not in str(refused.value.details) + refused.value.message
     assert 8 == len(given(services, refs=["acme/Main", "globex/Other"], prefix="{name}_"))
+
+
+def test_clash_under_one_name(services: Services) -> None:
+    """Two providers' integrations of one name, which a client may have, are two all the same."""
+    url = services.settings.database_url
+    providers = ("aws_ses", "aws_sns")
+    execute(
+        url,
+        'UPDATE "IntegrationDefinition" SET "isClientAllowed" = true, "isOrgOnly" = false'
+        " WHERE provider IN ('aws_ses', 'aws_sns')",
+    )
+    for provider in providers:
+        credentials = {"accessKeyId": "AKIAEXAMPLE000000000", "secretAccessKey": provider.ljust(40, "0")}
+        settings = {
+            "region": "us-east-1",
+            **({"fromEmail": "a@example.com"} if provider == "aws_ses" else {}),
+        }
+        new = NewClient("acme", provider, name="Main", credentials=Secret(credentials), settings=settings)
+        made = services.clients.add(ADMIN, new, test=False)
+        verified(services, made.id)
+    called = [f"acme/{provider}/Main" for provider in providers]
+    with pytest.raises(UsageError) as refused:
+        given(services, refs=called)
+    assert {"AWS_SECRET_ACCESS_KEY": called} == refused.value.details["variables"]
+    assert [] == reads(services)
 
 
 def test_broken(services: Services) -> None:

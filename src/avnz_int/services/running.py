@@ -47,7 +47,7 @@ class Running:
             UsageError: two integrations give one variable different values, or `only` names an unknown one.
             SealBrokenError, KeyMissingError: credentials do not open.
         """
-        told: dict[str, dict[str, str]] = defaultdict(dict)
+        told: dict[str, dict[tuple[str, str], str]] = defaultdict(dict)
         with self._work.writing(actor, Action.CREDENTIALS_READ) as work:
             chosen = running_selection.chosen(work, actor, wanted, self._notify)
             possible = {name for one in chosen for name in _names(one.found, every=True)}
@@ -61,17 +61,18 @@ class Running:
                 if wanted.only and not wanted.only & _names(one.found, every=True):
                     continue
                 for name, value in self._opened(work, one, wanted):
-                    told[name][one.name] = value
+                    told[name][one.key] = value
+            called = {one.key: one.name for one in chosen}
             # Inside: what is refused was read by nobody.
-            _require_one_value(told)
+            _require_one_value(told, called)
             if not told:
                 raise InvalidInputError(
                     f"{', '.join(one.name for one in chosen)}: nothing that is set has a variable's name",
                     hint="avnz-int definitions show PROVIDER lists the names",
                 )
         values = {name: next(iter(by.values())) for name, by in told.items()}
-        used = dict.fromkeys(name for by in told.values() for name in by)
-        return RunVariables(Secret(values), tuple(used))
+        used = dict.fromkeys(key for by in told.values() for key in by)
+        return RunVariables(Secret(values), tuple(called[key] for key in used))
 
     def _opened(self, work: Writing, one: Chosen, wanted: RunWanted) -> Iterator[tuple[str, str]]:
         """Each variable of an integration and its value."""
@@ -133,13 +134,17 @@ def _text(value: Any, one: Chosen, field: str) -> str:
     return text
 
 
-def _require_one_value(told: Mapping[str, Mapping[str, str]]) -> None:
-    """Refuse two integrations that give a variable different values.
+def _require_one_value(
+    told: Mapping[str, Mapping[tuple[str, str], str]], called: Mapping[tuple[str, str], str]
+) -> None:
+    """Nothing, if no two integrations give a variable different values; `called` has what they are called.
 
     Raises:
         UsageError: some do.
     """
-    clashing = {name: sorted(by) for name, by in told.items() if len(set(by.values())) > 1}
+    clashing = {
+        name: sorted(called[key] for key in by) for name, by in told.items() if len(set(by.values())) > 1
+    }
     if clashing:
         listed = "; ".join(f"{name} of {' and '.join(by)}" for name, by in sorted(clashing.items()))
         raise UsageError(

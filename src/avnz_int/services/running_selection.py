@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,11 +53,16 @@ class Chosen:
     settings: Mapping[str, Any]
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What no other integration has."""
+        return self.table, self.row["id"]
+
+    @property
     def name(self) -> str:
-        """What people call it."""
+        """What people call it; a client's integrations of several providers may share a name."""
         if self.table == PLATFORM_TABLE:
             return f"{refs.PLATFORM_WORD}/{self.row['provider']}"
-        return f"{self.row['client']}/{self.row['name']}"
+        return f"{self.row['client']}/{self.row['provider']}/{self.row['name']}"
 
     @property
     def target(self) -> Target:
@@ -246,13 +252,10 @@ def _require_given(actor: Actor, one: Chosen) -> None:
 
 
 def _refused(one: Chosen, rule: Rule) -> ConflictError:
+    test = shlex.join(("avnz-int", "test", one.name))
     if rule in _UNTESTED:
-        return UnverifiedError(
-            f"{one.name} has not passed a connection test", hint=f"avnz-int test {one.name}"
-        )
-    return ConflictError(
-        f"{one.name} is not in force: {REASONS[rule]}", hint=f"avnz-int test {one.name}, then enable it"
-    )
+        return UnverifiedError(f"{one.name} has not passed a connection test", hint=test)
+    return ConflictError(f"{one.name} is not in force: {REASONS[rule]}", hint=f"{test}, then enable it")
 
 
 def _none(
