@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -29,7 +30,7 @@ def listing(
     return rows.every(connection, statement)
 
 
-def settings_schemas(connection: Connection) -> dict[str, dict[str, object] | None]:
-    """Provider -> settings schema, for all providers in one query."""
+def settings_schemas(connection: Connection) -> dict[str, Any]:
+    """Provider -> settings schema as it stands, for all providers in one query."""
     found = connection.execute(select(DEFINITION.c.provider, DEFINITION.c.settingsSchema))
     return {row.provider: row.settingsSchema for row in found}

@@ -30,6 +30,7 @@ __all__ = [
     "Violation",
     "coerce",
     "destination_fields",
+    "is_sound",
     "question_order",
     "require_valid",
     "secret_fields",
@@ -161,6 +162,14 @@ def require_valid(what: str, schema: Schema | None, value: Any) -> None:
     found = violations(schema, value)
     if found:
         raise SchemaViolationError(what, [v.as_dict() for v in found])
+
+
+def is_sound(stored: object) -> bool:
+    """Whether what stands in a database is a schema as far as the functions here go by it."""
+    if not isinstance(stored, Mapping):
+        return False
+    fields = stored.get("properties", {})
+    return isinstance(fields, Mapping) and all(isinstance(field, Mapping) for field in fields.values())
 
 
 def secret_fields(schema: Schema | None) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ class InForce:
         if state != self._state:
             self._state = state
             self._found = {
-                row["provider"]: _kept(Definition.of(row)) for row in definition_rows.listing(connection)
+                row["provider"]: _kept(Definition.of(row))
+                for row in integrations.sound(definition_rows.listing(connection))
             }
 
     def is_current(self, connection: Connection) -> bool:

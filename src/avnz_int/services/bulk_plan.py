@@ -301,7 +301,7 @@ def replaced(wanted: Changes, row: rows.Row) -> Changes:
     """The changes with the settings replaced as a whole: a record says what they are, not what is new."""
     if isinstance(wanted.settings, Unset):
         return wanted
-    gone = dict.fromkeys(row["settings"] or {})
+    gone = dict.fromkeys(integrations.settings_of(row["settings"]) or {})
     return replace(wanted, settings={**gone, **wanted.settings})
 
 

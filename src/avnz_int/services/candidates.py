@@ -19,6 +19,7 @@ from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Category, Environment, Mode, Status
 from avnz_int.model.lifecycle import effective
 from avnz_int.model.routing import REASONS, CandidateView, Level, Rule
+from avnz_int.services import integrations
 
 _OF_STATUS = {
     Status.INACTIVE.value: Rule.INACTIVE,
@@ -79,7 +80,7 @@ class Surroundings:
         cls, connection: Connection, actor: Actor, category: Category, environment: Environment
     ) -> Surroundings:
         """From the database, in three statements."""
-        found = definitions.listing(connection, category=category)
+        found = list(integrations.sound(definitions.listing(connection, category=category)))
         return cls(
             category,
             environment,

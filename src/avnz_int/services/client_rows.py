@@ -242,6 +242,6 @@ def offer(
             client_pricing=book.headline(used["id"], client_id, moment) or used["clientPricing"],
             prices=[shown(version) for version in book.offered(used["id"], client_id, moment)],
         ),
-        credential_schema=field_order.restored(row["credentialSchema"]),
-        settings_schema=field_order.restored_settings(row["settingsSchema"]),
+        credential_schema=field_order.shown(row["credentialSchema"]),
+        settings_schema=field_order.shown_settings(row["settingsSchema"]),
     )

@@ -184,7 +184,8 @@ def _compared(
 
 def _require_same_destinations(work: Reading, row: rows.Row, values: dict[str, Any]) -> None:
     """A seed that marks other settings as destinations would make stored credentials unreadable."""
-    if "settingsSchema" not in values:
+    # A damaged schema tells nothing of what was sealed by it; its seed is what mends it.
+    if "settingsSchema" not in values or not _tells(row["settingsSchema"]):
         return
     old = schema.destination_fields(row["settingsSchema"])
     new = schema.destination_fields(values["settingsSchema"])
@@ -200,7 +201,8 @@ def _require_same_destinations(work: Reading, row: rows.Row, values: dict[str, A
     moved = [
         {"id": r["id"], "ref": ref}
         for ref, r in stored
-        if destination_digest(r["settings"], old) != destination_digest(r["settings"], new)
+        for settings in [integrations.settings_of(r["settings"])]
+        if destination_digest(settings, old) != destination_digest(settings, new)
     ]
     if moved:
         raise InUseError(
@@ -209,6 +211,10 @@ def _require_same_destinations(work: Reading, row: rows.Row, values: dict[str, A
             hint="delete these integrations first and add them again after seeding",
             details={"dependents": moved},
         )
+
+
+def _tells(stored: object) -> bool:
+    return stored is None or schema.is_sound(stored)
 
 
 def _values(seed: Seed) -> dict[str, Any]:
@@ -240,8 +246,8 @@ def _view(row: rows.Row) -> DefinitionView:
         is_org_only=row["isOrgOnly"],
         is_client_allowed=row["isClientAllowed"],
         is_platform_offered=row["isPlatformOffered"],
-        credential_schema=field_order.restored(row["credentialSchema"]),
-        settings_schema=field_order.restored_settings(row["settingsSchema"]),
+        credential_schema=field_order.shown(row["credentialSchema"]),
+        settings_schema=field_order.shown_settings(row["settingsSchema"]),
         required_compliance=row["requiredCompliance"],
         status=row["status"],
         created_at=row["createdAt"],

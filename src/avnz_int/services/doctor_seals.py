@@ -10,9 +10,8 @@ from sqlalchemy import Connection
 
 from avnz_int.crypto import jwe
 from avnz_int.crypto.cipher import KEY_BYTES, Cipher, DataKeys
-from avnz_int.db import definitions, doctor, keys, previous
+from avnz_int.db import doctor, keys, previous
 from avnz_int.db.keys import Found, SealedColumn
-from avnz_int.definitions import schema
 from avnz_int.errors import SealBrokenError
 from avnz_int.model.doctor import Finding
 from avnz_int.model.enums import Action, KeyPurpose, KeyStatus
@@ -32,7 +31,7 @@ from avnz_int.services.doctor_check import (
     subject_of_platform,
 )
 from avnz_int.services.fingerprints import Fingerprinter
-from avnz_int.services.resealing import BATCH, UNREADABLE, Marks, place_of
+from avnz_int.services.resealing import BATCH, UNREADABLE, Marks, marks_of, place_of
 
 _BEGINNING = '{"protected":"'
 """How a value of ours begins where it is text."""
@@ -43,7 +42,7 @@ def _seals(look: Look) -> Iterator[Finding]:
     cipher = _cipher(look)
     active = {row["id"] for row in look.data_keys if row["status"] == KeyStatus.ACTIVE.value}
     with look.read() as connection:
-        marks = _marks(connection)
+        marks = marks_of(connection)
         for sealed in keys.SEALED:
             cursor: Any = None
             while page := keys.sealed_values(connection, sealed, after=cursor, limit=BATCH):
@@ -66,16 +65,6 @@ def _cipher(look: Look) -> Cipher:
     return Cipher(
         DataKeys(opened or {"none": Secret(os.urandom(KEY_BYTES))}, active=next(iter(opened), "none"))
     )
-
-
-def _marks(connection: Connection) -> Marks:
-    stored = definitions.settings_schemas(connection)
-    marks = {}
-    for provider, one in stored.items():
-        parsed: object = one
-        # Text that is no JSON comes as it is; the check of the definitions tells that.
-        marks[provider] = schema.destination_fields(one) if isinstance(parsed, Mapping | None) else ()
-    return marks
 
 
 def _examined(

@@ -62,7 +62,8 @@ class EnvImport:
             owner = _owner(work, actor, wanted, action)
             hidden = actor.role is not Role.ORG_ADMIN
             every = [
-                Definition.of(row) for row in definitions.listing(work.connection, client_allowed=hidden)
+                Definition.of(row)
+                for row in integrations.sound(definitions.listing(work.connection, client_allowed=hidden))
             ]
             usable = [
                 found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -84,7 +84,16 @@ class Definition:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Definition:
-        """From a row of IntegrationDefinition."""
+        """From a row of IntegrationDefinition.
+
+        Raises:
+            ConflictError: it is damaged.
+        """
+        if not _is_sound(row):
+            raise ConflictError(
+                f"the definition of {row['provider']} in the database is damaged",
+                hint="avnz-int definitions seed puts that of its seed in its place",
+            )
         return cls(
             provider=row["provider"],
             category=row["category"],
@@ -96,6 +105,16 @@ class Definition:
             credential_schema=field_order.restored(row["credentialSchema"]),
             settings_schema=field_order.restored_settings(row["settingsSchema"]),
         )
+
+
+def _is_sound(row: Mapping[str, Any]) -> bool:
+    settings = row["settingsSchema"]
+    return schema.is_sound(row["credentialSchema"]) and (settings is None or schema.is_sound(settings))
+
+
+def sound(found: Iterable[rows.Row]) -> Iterator[rows.Row]:
+    """The rows of definitions without the damaged ones: these stop only who uses them."""
+    return (row for row in found if _is_sound(row))
 
 
 def definition(connection: Connection, provider: str) -> Definition:
@@ -232,9 +251,14 @@ def place(table: str, row: Mapping[str, Any], found: Definition, *, column: str 
     )
 
 
+def settings_of(stored: Any) -> Mapping[str, Any] | None:
+    """The settings of a row; none where somebody else wrote what is no object."""
+    return stored if isinstance(stored, Mapping) else None
+
+
 def merged_settings(stored: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
     """The stored settings with the given ones over them; a given None takes one away."""
-    merged = {**(stored or {}), **given}
+    merged = {**(settings_of(stored) or {}), **given}
     return {name: value for name, value in merged.items() if value is not None} or None
 
 
@@ -242,7 +266,8 @@ def moved_destinations(
     found: Definition, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
 ) -> list[str]:
     """The settings whose change sends the credentials elsewhere."""
-    return [name for name in found.destination_fields if (old or {}).get(name) != (new or {}).get(name)]
+    before, after = settings_of(old) or {}, settings_of(new) or {}
+    return [name for name in found.destination_fields if before.get(name) != after.get(name)]
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -179,7 +179,7 @@ class Comparer:
             if value != row[name]:
                 step.change(name, row[name], value)
                 changes[_ARGUMENTS[name]] = Environment(value) if name == "environment" else value
-        settings = row["settings"] or {}
+        settings = integrations.settings_of(row["settings"]) or {}
         if not isinstance(wanted.settings, Unset) and wanted.settings != settings:
             for name in sorted({*settings, *wanted.settings}):
                 step.change(f"settings.{name}", settings.get(name), wanted.settings.get(name))

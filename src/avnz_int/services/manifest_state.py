@@ -8,7 +8,7 @@ from datetime import datetime
 from avnz_int.db import definitions as definition_rows
 from avnz_int.db import manifests, pools, rows, tenants
 from avnz_int.services import fingerprints
-from avnz_int.services.integrations import Definition
+from avnz_int.services.integrations import Definition, sound
 from avnz_int.services.prices import PriceBook
 from avnz_int.services.vault import Vault
 from avnz_int.services.work import Reading
@@ -77,7 +77,9 @@ def load(work: Reading, vault: Vault, *, pruning: datetime | None = None) -> Sta
         pools={(row["client"], row["name"]): row for row in pools.listing(connection)},
         members=members,
         named=named,
-        definitions={row["provider"]: Definition.of(row) for row in definition_rows.listing(connection)},
+        definitions={
+            row["provider"]: Definition.of(row) for row in sound(definition_rows.listing(connection))
+        },
         fingerprint_key=vault.fingerprint_key(connection),
         slugs={row["id"]: slug for slug, row in clients.items()},
         of_client=of_client,

@@ -220,10 +220,19 @@ class Resealer:
         """Provider -> its settings that decide where a secret is sent; read anew once definitions change."""
         state = keys.definitions_state(connection)
         if self._marks[0] != state:
-            stored = definitions.settings_schemas(connection)
-            marks = {provider: schema.destination_fields(one) for provider, one in stored.items()}
-            self._marks = (state, marks)
+            self._marks = (state, marks_of(connection))
         return self._marks[1]
+
+
+def marks_of(connection: Connection) -> Marks:
+    """The marks of all providers; none where a schema is damaged, which the doctor tells of the definition.
+
+    Values that were sealed with a destination do not open then: they stay as they are.
+    """
+    return {
+        provider: schema.destination_fields(found) if schema.is_sound(found) else ()
+        for provider, found in definitions.settings_schemas(connection).items()
+    }
 
 
 def walk(connection: Connection) -> Iterator[tuple[SealedColumn, Found]]:

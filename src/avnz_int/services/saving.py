@@ -153,9 +153,12 @@ class Saver:
         """
         row, found = before.row, before.found
         values = _labels(wanted, of_client=before.table == CLIENT_TABLE)
-        settings = row["settings"]
+        settings = integrations.settings_of(row["settings"])
         if not isinstance(wanted.settings, Unset):
             settings = integrations.merged_settings(settings, wanted.settings)
+            values["settings"] = settings
+        elif not isinstance(wanted.credentials, Unset):
+            # Those that are no object must go: nothing can be sealed beside them.
             values["settings"] = settings
         environment = Environment(row["environment"])
         if not isinstance(wanted.environment, Unset):

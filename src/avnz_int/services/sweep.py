@@ -23,7 +23,7 @@ from avnz_int.model.inputs import Filter, TestSelection
 from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckReport, CheckRequest
-from avnz_int.services import access, checking, refs, testing
+from avnz_int.services import access, checking, integrations, refs, testing
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
 from avnz_int.services.probe import Prober
 from avnz_int.services.testing import Opened
@@ -79,9 +79,14 @@ class Sweep:
             access.require(actor, action, Role.ORG_ADMIN, Role.CLIENT_ADMIN)
             if selection.platform_only:
                 access.require_admin(actor, action)
-            found = {row["provider"]: Definition.of(row) for row in definitions.listing(work.connection)}
+            stored = integrations.sound(definitions.listing(work.connection))
+            found = {row["provider"]: Definition.of(row) for row in stored}
             chosen = [
-                _chosen(table, row, found[row["provider"]])
+                _chosen(
+                    table,
+                    row,
+                    found.get(row["provider"]) or integrations.definition(work.connection, row["provider"]),
+                )
                 for table, row in _candidates(work, actor, selection)
                 if _is_due(row, selection.stale_s)
             ]

@@ -1,0 +1,67 @@
+"""What somebody else wrote into a row stops what uses that row, nothing else, and can be mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from avnz_int.errors import ConflictError
+from avnz_int.model.enums import Category
+from avnz_int.model.inputs import Changes, NewPlatform
+from avnz_int.model.secret import Secret
+from avnz_int.wiring import Services
+from support.samples import sample
+from support.scenes import ADMIN, PAYFLOW, own
+from support.services import add_untested, execute, opened, payflow_credentials
+
+pytestmark = pytest.mark.sqlite_first
+
+
+def put(url: str, table: str, column: str, value: str, where: str) -> None:
+    """Write JSON text into a column of that type, as a person with an SQL client does."""
+    given = ":value" if url.startswith("sqlite") else "CAST(:value AS jsonb)"
+    execute(url, f'UPDATE "{table}" SET "{column}" = {given} WHERE {where}', value=value)
+
+
+@pytest.mark.parametrize("value", ["[1]", '{"properties":5}', '{"properties":{"host":1}}'])
+def test_schema_of_another(services: Services, prepared_url: str, value: str) -> None:
+    """A definition that nobody uses is damaged: whatever concerns other providers goes on."""
+    own(services)
+    put(prepared_url, "IntegrationDefinition", "settingsSchema", value, "provider = 'nmi'")
+
+    assert 1 == services.keys.rotate(ADMIN).resealed
+    assert "nmi" in {view.provider for view in services.definitions.listing(ADMIN)}
+    assert services.definitions.show(ADMIN, "nmi").settings_schema == {"properties": {}}
+    assert "nmi" in {view.provider for view in services.clients.available(ADMIN)}
+    assert "acme" in services.manifests.export(ADMIN)
+    resolved = services.resolution.resolve(ADMIN, Category.PAYMENT_GATEWAY, client="acme").in_force
+    assert resolved is not None
+    assert PAYFLOW == resolved.provider
+    with pytest.raises(ConflictError, match="nmi in the database is damaged"):
+        services.clients.require_addable(ADMIN, "acme", "nmi")
+
+
+def test_schema_of_its_own(services: Services, prepared_url: str) -> None:
+    """What is sealed by a damaged definition stays as it is; seeding mends, and it opens as before."""
+    new = NewPlatform("nmi", Secret({"securityKey": "k" * 32}), settings=sample("nmi").settings)
+    services.platform.add(ADMIN, new, test=False)
+    put(prepared_url, "IntegrationDefinition", "settingsSchema", "[1]", "provider = 'nmi'")
+    assert 1 == services.keys.rotate(ADMIN).unreadable
+    services.platform.listing(ADMIN)
+
+    assert ["nmi"] == services.definitions.seed(ADMIN).updated
+    assert 1 == services.keys.rotate(ADMIN).resealed
+
+
+@pytest.mark.parametrize("value", ["[1]", "5", '"x"'])
+def test_settings(services: Services, prepared_url: str, value: str) -> None:
+    """Settings that are no object go with the change of credentials that the doctor asks for."""
+    row = add_untested(services, "Main")
+    put(prepared_url, "ClientIntegration", "settings", value, "name = 'Main'")
+    services.clients.update(ADMIN, row, Changes(settings={}), test=False)
+    assert services.clients.find(ADMIN, row).settings is None
+
+    put(prepared_url, "ClientIntegration", "settings", value, "name = 'Main'")
+    changed = Changes(credentials=payflow_credentials("correct horse 2"))
+    services.clients.update(ADMIN, row, changed, test=False)
+    assert services.clients.find(ADMIN, row).settings is None
+    assert {"Main": "correct horse 2"} == opened(services)
