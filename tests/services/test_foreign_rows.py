@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from avnz_int.errors import ConflictError
+from avnz_int.errors import ConflictError, InUseError, NotFoundError
 from avnz_int.model.enums import Category
 from avnz_int.model.inputs import Changes, NewPlatform
+from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
+from support.doctor import examined, told
 from support.samples import sample
 from support.scenes import ADMIN, PAYFLOW, own
 from support.services import add_untested, execute, opened, payflow_credentials
@@ -65,3 +67,42 @@ def test_settings(services: Services, prepared_url: str, value: str) -> None:
     services.clients.update(ADMIN, row, changed, test=False)
     assert services.clients.find(ADMIN, row).settings is None
     assert {"Main": "correct horse 2"} == opened(services)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "where"),
+    [
+        ("ClientIntegration", "settings", "x", "name = 'Main'"),
+        ("ClientIntegration", "createdAt", "x", "name = 'Main'"),
+        ("ClientIntegration", "priority", "x", "name = 'Main'"),
+        ("AccountPoolMember", "currencies", "USD", "true"),
+        ("IntegrationDefinition", "requiredCompliance", "x", "provider = 'nmi'"),
+        ("DataKey", "activatedAt", "x", "purpose = 'credentials'"),
+    ],
+)
+def test_kinds(
+    services: Services, prepared_url: str, table: str, column: str, value: str, where: str
+) -> None:
+    """SQLite takes any value into any column: every listing goes on, and the doctor names the row."""
+    if not prepared_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL takes none of them")
+    add_untested(services, "Main")
+    row = add_untested(services, "Next")
+    services.pools.put(ADMIN, "p", MemberChanges(row, currencies=("USD",)), client="acme")
+    execute(prepared_url, f'UPDATE "{table}" SET "{column}" = :value WHERE {where}', value=value)
+
+    assert 2 == len(
+        services.resolution.resolve_all(ADMIN, Category.PAYMENT_GATEWAY, explain=True)[0].candidates
+    )
+    assert 2 == sum(record["kind"] == "client" for record in services.bulk_export.masked(ADMIN))
+    assert 1 == len(services.pools.listing(ADMIN))
+    with pytest.raises(NotFoundError):
+        services.routing.route(ADMIN, Transaction(currency="EUR"), client="acme")
+    assert 24 == len(services.definitions.listing(ADMIN))
+    assert "acme" in services.manifests.export(ADMIN)
+    found = told(examined(services), "schema")
+    assert [table] == [one.target and one.target.type for one in found]
+    assert f": {column} holds a value of a kind" in found[0].message
+    services.keys.rotate(ADMIN)
+    with pytest.raises(InUseError, match="backups: it was in use until"):
+        services.keys.retire(ADMIN, grace_days=1)

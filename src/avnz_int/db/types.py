@@ -111,10 +111,12 @@ class TextArray(TypeDecorator[list[str]]):
         return _json(list(value))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> list[str] | None:
-        """From the database."""
+        """From the database; foreign text is the only string of its list, so that it stays one."""
         if value is None or isinstance(value, list):
             return value
-        return list(json.loads(value))
+        found = _parsed(value)
+        fits = isinstance(found, list) and all(isinstance(one, str) for one in found)
+        return found if fits else [str(value)]
 
 
 # Foreign text comes as it is, so that its row can still be shown.

@@ -6,11 +6,24 @@ A CHECK that was dropped, altered or never validated lets such rows in; on SQLit
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Connection, Table, select, text
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    Integer,
+    Label,
+    Table,
+    literal_column,
+    select,
+    text,
+)
 
 from avnz_int.db import tables
 from avnz_int.db.engine import Database
+from avnz_int.db.types import Json, TextArray, Timestamp
 
 
 def rows_against_models(connection: Connection, table_name: str) -> Iterator[tuple[str, str]]:
@@ -27,6 +40,39 @@ def rows_against_models(connection: Connection, table_name: str) -> Iterator[tup
 def _matching(connection: Connection, table: Table, rule: str, condition: str) -> Iterator[tuple[str, str]]:
     for row in connection.execute(select(*table.primary_key).where(text(condition))):
         yield rule, "/".join(str(part) for part in row)
+
+
+def foreign_values(connection: Connection, table_name: str) -> Iterator[tuple[str, str]]:
+    """Column and key of each value that is not of its column's kind, which SQLite takes into any column."""
+    table = tables.metadata.tables[table_name]
+    odd = {column.name: _is_odd(column) for column in table.columns}
+    wrong = {name: condition for name, condition in odd.items() if condition}
+    if not wrong:
+        return
+    marked: list[Label[Any]] = [
+        literal_column(f"({condition})").label(f"is{i}") for i, condition in enumerate(wrong.values())
+    ]
+    any_of = text(" OR ".join(wrong.values()))
+    for row in connection.execute(select(*table.primary_key, *marked).where(any_of)):
+        key = "/".join(str(part) for part in row[: -len(wrong)])
+        for name, is_wrong in zip(wrong, row[-len(wrong) :], strict=True):
+            if is_wrong:
+                yield name, key
+
+
+def _is_odd(column: Column[Any]) -> str | None:
+    """In SQL, whether a value is not of its column's kind; None where any may be."""
+    name, kind = f'"{column.name}"', column.type
+    if isinstance(kind, Integer | Boolean):
+        return f"typeof({name}) NOT IN ('integer', 'null')"
+    if isinstance(kind, Timestamp):
+        return f"({name} IS NOT NULL AND (julianday({name}) IS NULL OR {name} NOT LIKE '%T%'))"
+    if isinstance(kind, Json):
+        return f"({name} IS NOT NULL AND NOT json_valid({name}))"
+    if isinstance(kind, TextArray):
+        is_list = f"CASE WHEN json_valid({name}) THEN json_type({name}) = 'array' ELSE 0 END"
+        return f"({name} IS NOT NULL AND NOT {is_list})"
+    return None
 
 
 def storage_damage(database: Database) -> list[str]:

@@ -272,6 +272,14 @@ def _tenant(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "tenant", **row}
 
 
+def _value(stored: Any) -> Any:
+    """A JSON value as either database gives it; foreign text as it is."""
+    try:
+        return json.loads(stored) if isinstance(stored, str) else stored
+    except ValueError:
+        return stored
+
+
 def _platform(values: Any) -> dict[str, Any]:
     provider, name, description, environment, status, settings, key_id, *offer = values
     is_shared, is_default, pricing = offer
@@ -282,12 +290,12 @@ def _platform(values: Any) -> dict[str, Any]:
         "description": description,
         "environment": environment,
         "status": status,
-        "settings": json.loads(settings) if isinstance(settings, str) else settings,
+        "settings": _value(settings),
         "credentials": MASK,
         "keyId": key_id,
         "isSharedWithClients": is_shared,
         "isDefaultForNewClients": is_default,
-        "clientPricing": json.loads(pricing) if isinstance(pricing, str) else pricing,
+        "clientPricing": _value(pricing),
     }
 
 
@@ -305,7 +313,7 @@ def _client(values: Any) -> dict[str, Any]:
         "isDefault": is_default,
         "priority": priority,
         "status": status,
-        "settings": json.loads(settings) if isinstance(settings, str) else settings,
+        "settings": _value(settings),
         "credentials": None if mode == Mode.PLATFORM else MASK,
         "keyId": key_id,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -197,8 +198,15 @@ def _organization_refusal(row: rows.Row, around: Surroundings) -> Rule | None:
     return platform_refusal(row, around)
 
 
-def _place(row: rows.Row) -> tuple[bool, int, object, str]:
-    return not row["isDefault"], row["priority"], row["createdAt"], row["id"]
+def _place(row: rows.Row) -> tuple[object, ...]:
+    priority, made = row["priority"], row["createdAt"]
+    # SQLite takes anything into a column: what is of another kind comes last, and is compared with its like.
+    return (
+        not row["isDefault"],
+        *((False, priority) if isinstance(priority, int) else (True, str(priority))),
+        *((False, made) if isinstance(made, datetime) else (True, str(made))),
+        row["id"],
+    )
 
 
 @cache

@@ -85,6 +85,24 @@ def _schema(look: Look) -> Iterator[Finding]:
                     )
         except AvnzError:
             continue  # a column is missing, which was told above
+    if look.database.is_sqlite:
+        yield from _foreign(look)
+
+
+def _foreign(look: Look) -> Iterator[Finding]:
+    """Values that PostgreSQL would not have taken."""
+    for table in sorted(tables.metadata.tables):
+        # Of events the check of the trail tells, and there may be millions.
+        if table == "AuditEvent":
+            continue
+        try:
+            with look.read() as connection:
+                for column, key in violations.foreign_values(connection, table):
+                    subject = Subject(table, key, f"{table} {key}")
+                    message = f"{table} {key}: {column} holds a value of a kind that does not belong there"
+                    yield mend(SCHEMA.name, subject, message, _RESTORE)
+        except AvnzError:
+            continue
 
 
 def _told(look: Look) -> list[str]:

@@ -102,8 +102,12 @@ def _choice(connection: Connection, old: Sequence[rows.Row], grace: timedelta) -
     for row in old:
         key_id = row["id"]
         reasons = [*needs.get(key_id, ()), *unknown]
-        since: datetime = ended.get(key_id) or row["activatedAt"]
-        if clock.now() - since < grace:
+        since: object = ended.get(key_id) or row["activatedAt"]
+        if not isinstance(since, datetime):
+            # Whether a backup needs it nobody can tell.
+            if grace > timedelta(0):
+                reasons.append(f"backups: it was in use until {since!r}, which is no time")
+        elif clock.now() - since < grace:
             reasons.append(f"backups: it was in use until {clock.rfc3339(since)}, within the grace")
         if reasons:
             choice.kept[key_id] = reasons
@@ -136,7 +140,7 @@ def _kid(header: str | None) -> str | None:
         return None
 
 
-def _ended(connection: Connection) -> dict[str, datetime]:
+def _ended(connection: Connection) -> dict[str, object]:
     """Key id -> when the next key took over."""
     listed = keys.listing(connection, KeyPurpose.CREDENTIALS)
     return {row["id"]: later["activatedAt"] for row, later in itertools.pairwise(listed)}
