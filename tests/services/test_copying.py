@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from avnz_int.db import copying as copying_rows
 from avnz_int.errors import (
@@ -133,6 +134,21 @@ def test_own_file(full: Services, tmp_path: Path) -> None:
 def test_lost_rows(full: Services, target_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy that lacks rows is undone."""
     monkeypatch.setattr(copying_rows, "copy", lambda *_: {})
+    with pytest.raises(IntegrityError):
+        full.copying.copy(ADMIN, target_url)
+    assert_undone(target_url)
+
+
+def test_lost_keys(full: Services, target_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy whose keys do not open is undone, although the source's are open already."""
+    copy = copying_rows.copy
+
+    def spoiled(source: Connection, target: Connection, told: Callable[[int], None]) -> None:
+        copy(source, target, told)
+        target.exec_driver_sql("""UPDATE "DataKey" SET "wrappedKey" = '{}' WHERE purpose = 'credentials'""")
+
+    opened(full)
+    monkeypatch.setattr(copying_rows, "copy", spoiled)
     with pytest.raises(IntegrityError):
         full.copying.copy(ADMIN, target_url)
     assert_undone(target_url)

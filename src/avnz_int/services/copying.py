@@ -125,7 +125,9 @@ class Copying:
         organization = tenants.organization(empty)
         if organization is None:
             raise NotInitializedError(f"{self._database.shown} holds no organization yet")
-        verdict = audit.verdict(Reading(empty, organization, None), self._vault)
+        # One that has opened nothing yet: the keys are among what was copied.
+        vault = Vault(self._vault.source, lambda _: None)
+        verdict = audit.verdict(Reading(empty, organization, None), vault)
         if not verdict.valid:
             raise AuditBrokenError(
                 f"the audit trail does not verify: {verdict.reason}; nothing was copied",
@@ -137,11 +139,16 @@ class Copying:
             target=target.shown,
             rows=found,
             events=verdict.events,
-            opened=self._sampled(source, empty),
+            opened=self._sampled(source, empty, vault),
         )
 
-    def _sampled(self, source: Connection, copied: Connection) -> int:
+    def _sampled(self, source: Connection, copied: Connection, vault: Vault) -> int:
         """How many credentials were opened in the copy: some of each table, of those that open in the source.
+
+        Args:
+            source: what was copied.
+            copied: the copy.
+            vault: of the copy.
 
         Raises:
             IntegrityError: one does not open, although it does in the source.
@@ -150,22 +157,23 @@ class Copying:
         for name, table in _SEALED:
             held = select(table).where(table.c.credentials.is_not(None)).order_by(table.c.id).limit(_SAMPLE)
             for row in rows.every(source, held):
-                if not self._opens(source, name, row):
+                if not _opens(self._vault, source, name, row):
                     continue
                 there = rows.by_ids(copied, table, [row["id"]]).get(row["id"])
-                if there is None or not self._opens(copied, name, there):
+                if there is None or not _opens(vault, copied, name, there):
                     raise IntegrityError(f"{name} {row['id']} does not open in the copy; nothing was copied")
                 opened += 1
         return opened
 
-    def _opens(self, connection: Connection, table: str, row: rows.Row) -> bool:
-        try:
-            found = integrations.definition(connection, row["provider"])
-            place = integrations.place(table, row, found)
-            self._vault.cipher(connection).open(row["credentials"], place)
-        except (SealBrokenError, KeyMissingError, UnknownProviderError):
-            return False
-        return True
+
+def _opens(vault: Vault, connection: Connection, table: str, row: rows.Row) -> bool:
+    try:
+        found = integrations.definition(connection, row["provider"])
+        place = integrations.place(table, row, found)
+        vault.cipher(connection).open(row["credentials"], place)
+    except (SealBrokenError, KeyMissingError, UnknownProviderError, ConflictError):
+        return False
+    return True
 
 
 def _exists(path: Path) -> bool:
