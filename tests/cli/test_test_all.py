@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -258,6 +259,16 @@ def test_junit_places(command: Command, gateway: SteeredGateway, tmp_path: Path)
     assert device.is_char_device()
     assert ["ok"] == [view["outcome"] for view in said.json]
     assert "storage_unavailable" == said.error["code"]
+
+
+def test_junit_through_no_link(tmp_path: Path) -> None:
+    """Nobody can lay out a link that the results are written through on their way."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / f".results.xml.{os.getpid()}").symlink_to(precious)
+    sweeping.write_junit(tmp_path / "results.xml", [], {})
+    assert "mine" == precious.read_text()
+    assert not (tmp_path / "results.xml").is_symlink()
 
 
 def test_junit_in_vain(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
         "from pathlib import Path",
         "from avnz_int.crypto.keyring import Keyring",
         "from avnz_int.crypto.keysources import FileKeySource",
+        "from avnz_int import files",
         "source = FileKeySource(Path(sys.argv[1])); argv = sys.argv[2:]",
         "sys.stdin.readline()",
     )
@@ -133,16 +134,15 @@ source.create(Keyring.new())
     assert len(source.load().keys) == 2
 
 
-@pytest.mark.parametrize("step", ["os.fchmod", "os.fsync", "Path.rename", "source._sync_folder"])
+@pytest.mark.parametrize("step", ["os.fchmod", "os.fsync", "Path.replace", "files._sync_folder"])
 def test_killed_in_replace(source: FileKeySource, step: str) -> None:
     """A process killed at any step of replace leaves the old keyring or the new one, whole."""
     keyring = Keyring.new()
     source.create(keyring)
-    setting = f"{step} = kill" if not step.startswith("source") else "FileKeySource._sync_folder = kill"
     script = f"""
 def kill(*a, **k): os.kill(os.getpid(), signal.SIGKILL)
 old = source.load()
-{setting}
+{step} = kill
 source.replace(old, old.with_new_key())
 """
     process = child(script, source.path)
@@ -150,4 +150,4 @@ source.replace(old, old.with_new_key())
     assert process.returncode == -signal.SIGKILL
     left = source.load()
     assert left.kids[-1] == keyring.active_kid
-    assert len(left.keys) == (2 if step.startswith("source") else 1)
+    assert len(left.keys) == (2 if step.startswith("files") else 1)

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
+from avnz_int import files
 from avnz_int.cli import progress
 from avnz_int.cli.opening import opened, stdin, text
 from avnz_int.cli.state import State
@@ -100,19 +101,9 @@ def whole_file(path: Path, kept: Sequence[Path] = ()) -> Iterator[IO[str]]:
         StorageError: it cannot be written; what was there stays.
     """
     place = _replaceable(path, kept)
-    beside = place.with_name(f".avnz-int-{os.urandom(8).hex()}.new")  # a name can be too long for more
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(place)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
-        _sync_folder(place.parent)
+        with files.put(place) as file:
+            yield file
     except OSError as exc:
         raise StorageError(
             f"cannot write {path}: {exc.strerror or type(exc).__name__}",
@@ -183,13 +174,3 @@ def _is_same(place: Path, other: Path) -> bool:
         return place.samefile(other)
     except OSError:
         return place == Path(os.path.realpath(other))
-
-
-def _sync_folder(folder: Path) -> None:
-    """Keep the new name over a power failure, where the file system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

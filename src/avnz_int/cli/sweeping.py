@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from avnz_int import files
 from avnz_int.cli import output, progress
 from avnz_int.cli.printable import printable
 from avnz_int.cli.state import Format, State
@@ -135,19 +135,15 @@ def _seconds(milliseconds: int) -> str:
 
 
 def _put(path: Path, text: str) -> None:
-    beside: Path | None = None
     try:
         # What a link leads to is replaced, not the link; /dev/stdout and the like are no files to replace.
         place = path.resolve()
         if place.exists() and not place.is_file():
             place.write_text(text, encoding="utf-8")
             return
-        beside = place.with_name(f".{place.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(place)
+        with files.put(place, mode=None) as file:
+            file.write(text)
     except OSError as exc:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
         hint = "the results stand on standard output; check the folder, its permissions and the disk's space"
         raise StorageError(f"--junit {path}: {exc.strerror}", hint=hint) from None
 

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from avnz_int import files
 from avnz_int.errors import ExistsError, StorageError, UsageError
 from avnz_int.model.tokens import is_whole
 
@@ -52,18 +53,9 @@ class TokenFile:
         Raises:
             StorageError: it cannot be written; what was there stays.
         """
-        beside = self.path.with_name(f".{self.path.name}.new-{os.urandom(8).hex()}")
         try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                    file.write(token + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                beside.replace(self.path)
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
+            with files.put(self.path) as file:
+                file.write(token + "\n")
         except OSError as exc:
             raise StorageError(
                 f"cannot write the token to {self.path}: {exc.strerror}; no token was made",

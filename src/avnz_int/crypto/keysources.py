@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
+from avnz_int import files
 from avnz_int.crypto.keyring import Keyring, MasterKeys
 from avnz_int.errors import (
     ChangedMeanwhileError,
@@ -116,18 +116,13 @@ class FileKeySource:
         """
         with self._storage("cannot be created"):
             self._make_folders()
-            new = self._write_beside(keyring)
             try:
-                # Unlike a rename, a link never takes the place of what is there, not even of a dangling link.
-                os.link(new, self.path)
+                self._put(keyring, only_new=True)
             except FileExistsError:
                 raise ExistsError(
                     f"there is a keyring at {self.path} already; it was not touched",
                     hint="use it, or name another place with --keyring",
                 ) from None
-            finally:
-                new.unlink(missing_ok=True)
-            self._sync_folder()
 
     def replace(self, old: Keyring, new: Keyring) -> None:
         """Put `new` in the file's place, 0600, in one step, if it still holds `old`.
@@ -142,12 +137,7 @@ class FileKeySource:
                 raise ChangedMeanwhileError(f"the keyring at {self.path} was changed by another process")
             with self._storage("cannot be replaced"):
                 self._remove_left_behind()
-                written = self._write_beside(new)
-                try:
-                    written.rename(self.path)
-                finally:
-                    written.unlink(missing_ok=True)
-                self._sync_folder()
+                self._put(new)
 
     def _open(self, access: int) -> int:
         try:
@@ -231,21 +221,9 @@ class FileKeySource:
         for folder in reversed(missing):
             folder.mkdir(mode=0o700, exist_ok=True)
 
-    def _write_beside(self, keyring: Keyring) -> Path:
-        """A new file of mode 0600 in the same folder, on the disk for good."""
-        path = self.path.with_name(f"{self._prefix}{secrets.token_hex(8)}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path, flags, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, 0o600)  # a umask can take bits away from us, too
-                file.write(keyring.to_json().encode("ascii"))
-                file.flush()
-                os.fsync(descriptor)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return path
+    def _put(self, keyring: Keyring, *, only_new: bool = False) -> None:
+        with files.put(self.path, only_new=only_new, strict=True, prefix=self._prefix) as file:
+            file.write(keyring.to_json())
 
     @property
     def _prefix(self) -> str:
@@ -259,13 +237,6 @@ class FileKeySource:
                 with suppress(FileNotFoundError):
                     if path.lstat().st_mtime < before:
                         path.unlink()
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     @contextmanager
     def _storage(self, what: str) -> Iterator[None]:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avnz_int import clock
+from avnz_int import clock, files
 from avnz_int.crypto.cipher import mac
 from avnz_int.crypto.jwe import unique_members
 from avnz_int.errors import InvalidInputError, NotFoundError, StorageError
@@ -124,20 +122,10 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         StorageError: it cannot be written; what was there stays.
     """
-    place = path.resolve()  # a symbolic link goes on pointing there
-    beside = place.with_name(f".{place.name}.new-{secrets.token_hex(8)}")
     document = {**_signed(checkpoint), "signature": checkpoint.signature}
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(json.dumps(document, indent=2) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(place)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        with files.put(path.resolve()) as file:  # a symbolic link goes on pointing there
+            file.write(json.dumps(document, indent=2) + "\n")
     except OSError as exc:
         raise StorageError(
             f"cannot write the checkpoint {path}: {exc.strerror}",
