@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from avnz_int import clock
+from avnz_int.db import clients as client_rows
 from avnz_int.errors import (
     AvnzError,
     ConflictError,
@@ -76,6 +77,15 @@ def test_refused(services: Services, prepared_url: str) -> None:
             services.tenants.add(ADMIN, slug, under=under)
         assert (slug, kind) == (slug, type(caught.value))
     assert before == written(prepared_url)
+
+
+def test_listing_reads_tenants_alone(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What clients use, which may be a great deal, is not read to list them."""
+    own(services)
+    listed = services.tenants.listing(ADMIN)
+    monkeypatch.setattr(client_rows, "listing", None)
+    assert listed == services.tenants.listing(ADMIN)
+    assert listed[1:3] == services.tenants.listing(admin_of(services, "acme"))[1:]
 
 
 def test_rename(services: Services) -> None:

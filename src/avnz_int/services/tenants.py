@@ -36,6 +36,7 @@ _KINDS = {
     tenants.CLIENT: TenantKind.CLIENT,
     tenants.COMPANY: TenantKind.COMPANY,
 }
+_READERS = (Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.AUDITOR)
 
 
 def checked_slug(slug: str) -> str:
@@ -110,7 +111,9 @@ class Tenants:
 
     def listing(self, actor: Actor) -> list[TenantView]:
         """The organization, then each client followed by its companies; a client_admin's own only."""
-        return [node.tenant for node in _flat(self.tree(actor))]
+        with self._work.reading(actor, Action.TENANT_READ) as work:
+            access.require(actor, Action.TENANT_READ, *_READERS)
+            return [node.tenant for node in _flat(_tree(work, actor, {}))]
 
     def show(self, actor: Actor, slug: str) -> TenantView:
         """One tenant.
@@ -182,15 +185,20 @@ class Tenants:
         A client_admin sees the own client, and nothing of the organization but its name.
         """
         with self._work.reading(actor, Action.TENANT_READ) as work:
-            access.require(actor, Action.TENANT_READ, Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.AUDITOR)
-            return _tree(work, actor)
+            access.require(actor, Action.TENANT_READ, *_READERS)
+            known = keys.readable_ids(work.connection)
+            used: dict[str, list[ClientView]] = {}
+            for row in clients.listing(work.connection, Filter(), client_id=actor.client_id):
+                used.setdefault(row["clientId"], []).append(client_rows.listed(row, known))
+            found = _tree(work, actor, used)
+            if not actor.client_id:
+                of_platform = in_step(work.connection, platform.listing(work.connection, Filter()))
+                found.platform.extend(showing.listed_platform(row, known) for row in of_platform)
+            return found
 
 
-def _tree(work: Reading, actor: Actor) -> TreeNode:
-    known = keys.readable_ids(work.connection)
-    used: dict[str, list[ClientView]] = {}
-    for row in clients.listing(work.connection, Filter(), client_id=actor.client_id):
-        used.setdefault(row["clientId"], []).append(client_rows.listed(row, known))
+def _tree(work: Reading, actor: Actor, used: Mapping[str, list[ClientView]]) -> TreeNode:
+    """The tenants that an actor knows of; `used` has what clients use, by their ids."""
     below: dict[str, list[rows.Row]] = {}
     for company in tenants.companies(work.connection, actor.client_id):
         below.setdefault(company["clientId"], []).append(company)
@@ -203,11 +211,7 @@ def _tree(work: Reading, actor: Actor) -> TreeNode:
         ]
         view = _view(tenants.CLIENT, client, organization["slug"])
         nodes.append(TreeNode(view, integrations=used.get(client["id"], []), children=own))
-    of_platform = (
-        [] if actor.client_id else in_step(work.connection, platform.listing(work.connection, Filter()))
-    )
-    views = [showing.listed_platform(row, known) for row in of_platform]
-    return TreeNode(_view(tenants.ORGANIZATION, organization, None), platform=views, children=nodes)
+    return TreeNode(_view(tenants.ORGANIZATION, organization, None), children=nodes)
 
 
 def _flat(node: TreeNode) -> list[TreeNode]:
