@@ -7,9 +7,12 @@ from datetime import timedelta
 import pytest
 
 from avnz_int import clock
+from avnz_int.db import usage
 from avnz_int.errors import ForbiddenError
 from avnz_int.model.enums import Action, AuditOutcome
 from avnz_int.services import doctor as doctor_module
+from avnz_int.services import doctor_accounts
+from avnz_int.services.doctor_check import Repair
 from avnz_int.wiring import Services
 from support.doctor import MAIN, MAIN_OF_ACME, examined, healthy_scene, mended, only, told
 from support.metering import line, record
@@ -132,6 +135,27 @@ def test_usage(scene: Services, prepared_url: str) -> None:
 
     stale = told(examined(scene), "usage-this-month")
     assert [view.id] == [one.target and one.target.id for one in stale]
+
+
+def test_usage_of_many(scene: Services, prepared_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are refreshed, the month is summed once for it; of each page there is an event."""
+    now = clock.rfc3339(clock.now())
+    for number, name in enumerate(("Main", using(scene).name)):
+        record(scene, line(f"T-{number}", integration=name, occurredAt=now))
+    execute(prepared_url, 'UPDATE "ClientIntegration" SET "usageThisMonth" = NULL')
+    monkeypatch.setattr(doctor_accounts, "_PAGE", 1)
+    summed: list[object] = []
+    summary = usage.summary
+    monkeypatch.setattr(
+        usage, "summary", lambda *args, **options: summed.append(args) or summary(*args, **options)
+    )
+    repair = Repair(scene._work, ADMIN, clock.now(), print)
+    assert doctor_accounts.USAGE.mend is not None
+    assert 2 == doctor_accounts.USAGE.mend(repair)
+    assert 1 == len(summed)
+    told_ids = [(event.changes or {})["ids"] for event in events(scene, Action.DOCTOR_FIX)]
+    assert [1, 1] == [len(ids) for ids in told_ids]
+    assert examined(scene).healthy
 
 
 def test_definitions(scene: Services, prepared_url: str) -> None:

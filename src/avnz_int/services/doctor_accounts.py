@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from avnz_int.db import clients, doctor, platform, tenants
 from avnz_int.model.doctor import Finding, Subject
+from avnz_int.model.enums import Action
 from avnz_int.services import activation, merchants, usage_sums
 from avnz_int.services.doctor_check import (
     FIX,
+    TARGET,
     Check,
     Look,
     Repair,
@@ -110,12 +112,12 @@ def _usage(look: Look) -> Iterator[Finding]:
 
 
 def _refresh(repair: Repair) -> int:
-    def step(connection: Connection, after: str) -> list[str]:
-        found = [row for row in usage_sums.stale_caches(connection) if row["id"] > after][:_PAGE]
-        usage_sums.refresh_caches(connection, {(row["clientId"], row["id"]) for row in found})
-        return [row["id"] for row in found]
-
-    return repair.pages(USAGE.name, step)
+    # At once, not by pages: each would sum the whole month anew.
+    with repair.work.writing(repair.actor, Action.DOCTOR_FIX, TARGET) as work:
+        ids = usage_sums.refresh_stale(work.connection)
+        for start in range(0, len(ids), _PAGE):
+            work.record({"check": USAGE.name, "ids": ids[start : start + _PAGE]})
+    return len(ids)
 
 
 USAGE = Check("usage-this-month", _usage, _refresh)

@@ -132,14 +132,27 @@ def stale_caches(connection: Connection) -> list[rows.Row]:
 
     One that tells of an earlier month is not wrong: nothing was recorded since.
     """
+    return [row for row, _ in _stale(connection)]
+
+
+def refresh_stale(connection: Connection) -> list[str]:
+    """Bring those of `stale_caches` up to date; their ids. The month is summed but once for all."""
+    found = {row["id"]: cache for row, cache in _stale(connection)}
+    if found:
+        usage.put_caches(connection, found)
+    return list(found)
+
+
+def _stale(connection: Connection) -> list[tuple[rows.Row, dict[str, Any]]]:
+    """Each, and what is to stand there."""
     month = Month.of(clock.now())
     split = _split(connection, month, None)
     stored = {row["id"]: row for row in usage.caches(connection, set(split))}
     return [
-        row
+        (row, cache)
         for _, row in sorted(stored.items())
         if row["id"] in split or (row["usageThisMonth"] or {}).get("month") == str(month)
-        if row["usageThisMonth"] != _cache(month, split[row["id"]])
+        if row["usageThisMonth"] != (cache := _cache(month, split[row["id"]]))
     ]
 
 
