@@ -40,3 +40,16 @@ def test_kept(on_both: Command) -> None:
         shown = on_both("definitions", "show", seed.provider, "-o", "json").json
         assert seed.credential_schema == shown["credentialSchema"]
         assert list(seed.credential_schema["x-check"]) == list(shown["credentialSchema"]["x-check"])
+
+
+def test_empty_folder(command: Command) -> None:
+    """A folder without a seed is refused; `--prune` would otherwise deprecate every definition."""
+    empty = command.folder / "empty"
+    empty.mkdir()
+    (empty / "README.md").write_text("no seed")
+    before = command("definitions", "list", "-o", "json").json
+
+    for words in ((), ("--check",), ("--prune",), ("--prune", "--check")):
+        error = command.fails("definitions", "seed", "--dir", str(empty), *words, exit_code=2)
+        assert f"{empty} holds no seed (*.json)" == error["message"]
+    assert before == command("definitions", "list", "-o", "json").json

@@ -84,7 +84,7 @@ def provider_names(directory: Path | None = None) -> list[str]:
     """The provider keys in order: the stems of the seed files, none of which is opened.
 
     Raises:
-        InvalidInputError: `directory` is no folder that can be read.
+        InvalidInputError: `directory` is no folder that can be read, or holds no seed.
     """
     return [path.stem for path in _seed_files(seeds_dir() if directory is None else directory)]
 
@@ -99,7 +99,7 @@ def read_seeds(directory: Path | None = None) -> list[Seed]:
 
     Raises:
         InvalidDefinitionError: names every problem of every file.
-        InvalidInputError: `directory` is no folder that can be read.
+        InvalidInputError: `directory` is no folder that can be read, or holds no seed.
     """
     seeds: list[Seed] = []
     problems: list[Problem] = []
@@ -160,6 +160,11 @@ def _seed_files(directory: Path) -> list[Path]:
             f"the definitions in {directory} cannot be read: {exc.strerror}",
             hint="name a folder of <provider>.json files",
         ) from None
+    if not names:
+        # No definition at all would be "deprecate them all" to --prune.
+        raise InvalidInputError(
+            f"{directory} holds no seed (*.json)", hint="name a folder of <provider>.json files"
+        )
     return [directory / name for name in names]
 
 
