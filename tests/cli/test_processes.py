@@ -44,6 +44,18 @@ def test_broken_pipe(command: Command, words: str) -> None:
     assert (0, "") == (done.returncode, done.stderr)
 
 
+@pytest.mark.parametrize("form", ["json", "table"])
+def test_broken_pipe_of_a_failure(command: Command, form: str) -> None:
+    """A reader that goes away takes nothing from the exit code of what failed, however much was said."""
+    own(command)
+    command.environment["AVNZ_INT_ENDPOINT_PAYPAL_PAYFLOW"] = "http://127.0.0.1:9"
+    refs = " ".join(["acme/Main"] * 60)  # more than a buffer
+    for words in ("test acme/Main", "test --all", f"test {refs}"):
+        done = shell(command, f"exec 3> >(exec true); sleep 0.2; $A {words} -o {form} >&3")
+        assert 7 == done.returncode
+        assert [True] == [line.startswith("avnz-int: AVNZ_INT_E") for line in done.stderr.splitlines()]
+
+
 def test_full_device(command: Command) -> None:
     """A full disk under standard output is exit 7 and one message."""
     for words in ("tenant list -o json", "definitions show okta"):
@@ -54,6 +66,22 @@ def test_full_device(command: Command) -> None:
         assert "Exception" not in done.stderr
 
 
+def test_full_device_after_a_change(command: Command) -> None:
+    """What was changed before standard output failed is said to be done; a token nobody saw is to go."""
+    for form in ("json", "table"):
+        done = shell(command, f"$A tenant add new-{form} -o {form} >/dev/full")
+        assert 7 == done.returncode
+        assert "the command's work is done, but standard output does not take" in done.stderr
+        assert "try again" not in done.stderr
+        assert "look with show or list" in done.stderr
+        command("tenant", "show", f"new-{form}")
+    done = shell(command, "$A token create --role auditor --name ci >/dev/full")
+    made = command("token", "list", "-o", "json").json[-1]
+    assert 7 == done.returncode
+    assert f"avnz-int token revoke {made['id']}, then make another" in done.stderr
+    assert "keep the token" not in done.stderr
+
+
 def test_full_standard_error(command: Command) -> None:
     """A message that cannot be written does not change the exit code."""
     assert 3 == shell(command, "$A tenant show nobody 2>/dev/full").returncode
@@ -61,8 +89,12 @@ def test_full_standard_error(command: Command) -> None:
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
 def test_closed_streams(command: Command, closed: str) -> None:
-    """Streams that the caller closed are no defect."""
-    assert 0 == shell(command, f"$A tenant list {closed}").returncode
+    """Streams that the caller closed are no defect; data that go nowhere are not delivered, though."""
+    for words in ("tenant list", "tenant list -o json", "tenant show acme", "--help"):
+        done = shell(command, f"$A {words} {closed}")
+        assert (7 if closed.startswith(">&-") else 0) == done.returncode
+        if closed == ">&-":
+            assert "standard output does not take what it says: it is closed" in done.stderr
     assert 3 == shell(command, f"$A tenant show nobody {closed}").returncode
 
 

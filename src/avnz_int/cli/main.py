@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -121,6 +122,8 @@ def run(args: Sequence[str]) -> int:
     except BrokenPipeError:
         return _quiet_pipe()
     except OSError as exc:
+        if exc.errno == errno.EBADF:  # nothing but standard output is written to unopened
+            return _unwritten(exc, as_json=as_json)
         words = exc.strerror or type(exc).__name__
         where = f"{exc.filename}: " if isinstance(exc.filename, str) else ""
         error = StorageError(f"{where}{words}", hint="check space and permissions, then try again")
@@ -129,6 +132,18 @@ def run(args: Sequence[str]) -> int:
         raise
     except BaseException as exc:  # noqa: BLE001  # the boundary, for a panic of cryptography's Rust as well
         return _defect(exc, args, as_json=as_json)
+    return _flushed(code, as_json=as_json)
+
+
+def _flushed(code: int, *, as_json: bool) -> int:
+    """The exit code once all is written: that of the command, but where its success could not be told."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _quiet_pipe()
+    except OSError as exc:
+        failed = _unwritten(exc, as_json=as_json)
+        return code or failed
     with contextlib.suppress(OSError):
         notices.end()
     return code
@@ -156,7 +171,6 @@ def _dispatch(args: Sequence[str]) -> int:
     if result == CancelledError.exit_code:
         # So Typer answers Ctrl-C; a command of ours would have raised.
         raise CancelledError("interrupted")
-    sys.stdout.flush()
     return result if isinstance(result, int) else 0
 
 
@@ -168,7 +182,9 @@ def main() -> NoReturn:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by who started us
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+            # A message may vanish; what somebody asked for may not: writing it fails, as to what is closed.
+            mode = os.O_RDONLY if name == "stdout" else os.O_WRONLY
+            setattr(sys, name, os.fdopen(os.open(os.devnull, mode), "w", encoding="utf-8"))
         elif isinstance(stream, TextIOWrapper):
             # A terminal of another encoding shows `\u2022` where it has no character; that is no failure.
             stream.reconfigure(errors="backslashreplace")
@@ -249,7 +265,15 @@ def _defect(exc: BaseException, args: Sequence[str], *, as_json: bool) -> int:
     return 1
 
 
+def _unwritten(exc: OSError, *, as_json: bool) -> int:
+    from avnz_int.cli import output  # noqa: PLC0415  # --help and TAB print by Typer
+
+    return _failed(output.unwritten(exc), as_json=as_json)
+
+
 def _quiet_pipe() -> int:
     """Nobody reads any more: keep the interpreter from complaining at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from avnz_int.cli import output  # noqa: PLC0415  # as above
+
+    output.unread()
     return 0

@@ -6,12 +6,16 @@ No value reaches a terminal with a character that could steer it.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from avnz_int.cli.printable import cell, json_text, printable
 from avnz_int.cli.state import Format, State
+from avnz_int.errors import StorageError
 from avnz_int.model import currency
 from avnz_int.model.encode import encode
 
@@ -34,7 +38,45 @@ _STYLES = {
 }
 
 
-def emit(state: State, form: Format, view: Any, table: Callable[[Any], None] | None = None) -> None:
+def unwritten(exc: OSError, hint: str | None = None) -> StorageError:
+    """The error of standard output that cannot be written to; what the command changed is changed."""
+    words = "it is closed" if exc.errno == errno.EBADF else exc.strerror or type(exc).__name__
+    return StorageError(
+        f"the command's work is done, but standard output does not take what it says: {words}",
+        hint=hint or "before you repeat a command that changes something, look with show or list",
+    )
+
+
+def unread() -> None:
+    """Nobody reads standard output any more: what is still written there vanishes, quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _delivered(lost: str | None = None) -> Iterator[None]:
+    """Around the writing: a reader that went away keeps no command from its exit code.
+
+    Args:
+        lost: what to do where it cannot be written; then nothing stays in the buffer.
+    """
+    try:
+        yield
+        if lost is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        unread()
+    except OSError as exc:
+        raise unwritten(exc, lost) from None
+
+
+def emit(
+    state: State,
+    form: Format,
+    view: Any,
+    table: Callable[[Any], None] | None = None,
+    *,
+    lost: str | None = None,
+) -> None:
     """Print one thing.
 
     Args:
@@ -42,7 +84,16 @@ def emit(state: State, form: Format, view: Any, table: Callable[[Any], None] | N
         form: how.
         view: a view, or a JSON-ready object.
         table: prints it for people where its fields, one a line, are not the best way.
+        lost: what to do where it could not be printed.
+
+    Raises:
+        StorageError: standard output does not take it.
     """
+    with _delivered(lost):
+        _emit(state, form, view, table)
+
+
+def _emit(state: State, form: Format, view: Any, table: Callable[[Any], None] | None) -> None:
     if form is Format.TABLE:
         if table is not None:
             table(view)
@@ -54,6 +105,7 @@ def emit(state: State, form: Format, view: Any, table: Callable[[Any], None] | N
         _write(json_text(encode(view)) + "\n")
 
 
+@_delivered()
 def emit_all(
     state: State,
     form: Format,
@@ -74,6 +126,9 @@ def emit_all(
         empty: told on standard error where a table would have no rows.
         header: of CSV without rows, where its rows are not those of the JSON.
         money: keys of amounts in minor units of the row's `currency`; a table has them as people do.
+
+    Raises:
+        StorageError: standard output does not take it.
     """
     encoded: Iterable[Any] = (encode(view) for view in views)
     pick = state.pick

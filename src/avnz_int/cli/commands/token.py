@@ -78,7 +78,8 @@ def create(
         view = tokens.bootstrap(state.operator, wanted, keep)
     else:
         view = tokens.create(state.actor, wanted, keep)
-    output.emit(state, form, view)
+    lost = f"nobody has seen the token: avnz-int token revoke {view.id}, then make another"
+    output.emit(state, form, view, lost=lost if file is None else None)
     state.notify(
         "keep the token now: it is not shown again" if file is None else f"the token is in {token_file}"
     )
