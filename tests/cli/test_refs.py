@@ -41,6 +41,21 @@ def test_platform_forms(on_both: Command) -> None:
         assert made["id"] == on_both("test", ref, "-o", "json").json["id"]
 
 
+def test_ids_of_another_client(on_both: Command) -> None:
+    """AVNZ_INT_CLIENT stands for bare names: an id, or the beginning of one, is found wherever it is."""
+    made, ours = own(on_both), platform(on_both)
+    globex: dict[str, str | None] = {"AVNZ_INT_CLIENT": "globex"}
+    for ref in (made["id"], made["id"][:6]):
+        assert made["id"] == on_both("client", "show", ref, "-o", "json", env=globex).json["id"]
+        assert made["id"] == on_both("test", ref, "-o", "json", env=globex).json["id"]
+        assert "not_found" == on_both.fails("client", "show", ref, "--client", "globex", exit_code=3)["code"]
+        assert "not_found" == on_both.fails("test", ref, "--client", "globex", exit_code=3)["code"]
+    for ref in (ours["id"], ours["id"][:6]):
+        assert ours["id"] == on_both("test", ref, "-o", "json", env=globex).json["id"]
+    for ref in ("Main", "paypal_payflow"):
+        assert "not_found" == on_both.fails("test", ref, exit_code=3, env=globex)["code"]
+
+
 def test_short_prefix(command: Command) -> None:
     """Five characters of an id are none."""
     made = own(command)

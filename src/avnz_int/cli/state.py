@@ -99,11 +99,14 @@ class State:
     def client(self, given: str | None, ref: str = "") -> str | None:
         """`--client`; where the REF is a bare name `AVNZ_INT_CLIENT`, or a client_admin's own client.
 
-        An id or a path needs no client.
+        An id or a path needs no client. What may be the beginning of an id is looked for elsewhere, too.
         """
         if given or "/" in ref or _ID.fullmatch(ref):
             return given
-        return self.settings.client or self._own_client()
+        from avnz_int.model.inputs import DefaultClient  # noqa: PLC0415  # --help and TAB make none
+
+        client = self.settings.client or self._own_client()
+        return DefaultClient(client) if client and ref else client
 
     def require_client(self, given: str | None) -> str:
         """As `client`, where one is needed.

@@ -20,6 +20,13 @@ class Unset:
 
 UNSET: Final = Unset()
 
+
+class DefaultClient(str):
+    """The slug of a client that nobody named for this REF: bare names are its own, ids are found anywhere."""
+
+    __slots__ = ()
+
+
 KEEP_PREVIOUS_S: Final = 7 * 24 * 3600.0
 """A week: long enough to notice that new credentials fail, short enough for a secret nobody uses."""
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from avnz_int.db import clients, platform, resolution, rows, tenants
 from avnz_int.errors import AmbiguousRefError, HiddenError, InvalidInputError, NotFoundError, UsageError
 from avnz_int.model.actor import Actor
+from avnz_int.model.inputs import DefaultClient
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 
 _PREFIX = re.compile(r"[a-z][a-z0-9]{5,23}")
@@ -118,18 +119,18 @@ def client_integration(
         AmbiguousRefError: several.
         UsageError: a bare name without a client.
     """
-    owner = None if client_slug is None else client(connection, actor, client_slug)["id"]
+    owner, limit = _owner(connection, actor, client_slug)
     if "/" in ref:
         found = _client_path(connection, actor, ref)
     else:
-        found = _client_bare(connection, actor, ref, owner, hint=_CLIENT_HINT)
+        found = _client_bare(connection, actor, ref, owner, limit, hint=_CLIENT_HINT)
         if not found and owner is None and actor.client_id is None:
             raise NotFoundError(
                 f"no integration {ref!r}",
                 hint="give --client with a name, or write CLIENT/NAME, or an id of at least 6 characters",
             )
-    if owner is not None:
-        found = [row for row in found if row["clientId"] == owner]
+    if limit is not None:
+        found = [row for row in found if row["clientId"] == limit]
     return _one(ref, found, CLIENT_TABLE, _CLIENT_HINT)
 
 
@@ -148,10 +149,15 @@ def integration(
         return PLATFORM_TABLE, platform_integration(connection, ref)
     if "/" in ref:
         return CLIENT_TABLE, client_integration(connection, actor, ref, client_slug)
-    owner = None if client_slug is None else client(connection, actor, client_slug)["id"]
-    found = [(CLIENT_TABLE, row) for row in _client_bare(connection, actor, ref, owner, hint=ANY_HINT)]
-    if owner is None and actor.client_id is None and findable(ref):
-        found += [(PLATFORM_TABLE, row) for row in _platform_bare(connection, ref)]
+    owner, limit = _owner(connection, actor, client_slug)
+    found = [(CLIENT_TABLE, row) for row in _client_bare(connection, actor, ref, owner, limit, hint=ANY_HINT)]
+    if limit is None and actor.client_id is None and findable(ref):
+        # Where bare names are a client's, a provider is none.
+        found += [
+            (PLATFORM_TABLE, row)
+            for row in _platform_bare(connection, ref)
+            if owner is None or row["id"].startswith(ref)
+        ]
     exact = [pair for pair in found if pair[1]["id"] == ref]
     found = exact or found
     if len(found) > 1:
@@ -159,6 +165,14 @@ def integration(
     if not found:
         raise NotFoundError(f"no integration {ref!r}", hint=ANY_HINT)
     return found[0]
+
+
+def _owner(connection: Connection, actor: Actor, client_slug: str | None) -> tuple[str | None, str | None]:
+    """The id of the client whose bare names are meant, and of the one that everything must be of."""
+    if client_slug is None:
+        return None, None
+    owner = client(connection, actor, str(client_slug))["id"]
+    return owner, None if isinstance(client_slug, DefaultClient) else owner
 
 
 def _platform_bare(connection: Connection, ref: str) -> list[rows.Row]:
@@ -184,19 +198,20 @@ def _client_path(connection: Connection, actor: Actor, ref: str) -> list[rows.Ro
 
 
 def _client_bare(
-    connection: Connection, actor: Actor, ref: str, owner: str | None, *, hint: str
+    connection: Connection, actor: Actor, ref: str, owner: str | None, limit: str | None, *, hint: str
 ) -> list[rows.Row]:
     if not findable(ref):
         return []
-    visible = owner or actor.client_id
+    visible = limit or actor.client_id
     exact = clients.by_id(connection, ref)
     if exact is not None:
         if actor.client_id not in {None, exact["clientId"]}:
             raise HiddenError(f"no integration {ref!r}", hint=hint)
         return [exact] if visible in {None, exact["clientId"]} else []
     found: list[rows.Row] = []
-    if visible is not None:
-        found += clients.by_name(connection, visible, ref)
+    named = owner or actor.client_id
+    if named is not None:
+        found += clients.by_name(connection, named, ref)
     if is_prefix(ref):
         found += clients.by_id_prefix(connection, ref, visible)
     return found
