@@ -170,6 +170,33 @@ def test_types(command: Command) -> None:
     assert expected == {name: made["settings"][name] for name in expected}
 
 
+def test_all_violations(command: Command) -> None:
+    """Whatever is wrong with settings and credentials is told at once: types, rules, unknown and missing."""
+    words = ("--setting", "url=http://x", "--setting", "timeoutSeconds=abc", "--setting", "nope=1")
+    empty = ("--credentials-file", command.file("login.json", {"signingSecret": 1}))
+    error = command.fails(
+        *("client", "add", "webhook", "--client", "acme", *words, *empty, "--no-test"), exit_code=2
+    )
+
+    assert "invalid_fields" == error["code"]
+    found = {v["field"]: v["rule"] for v in error["details"]["violations"]}
+    assert "type" == found.pop("signingSecret")
+    expected = {"url": "pattern", "timeoutSeconds": "type", "nope": "additionalProperties"}
+    assert {f"settings.{name}": rule for name, rule in expected.items()} == found
+    assert "settings.timeoutSeconds: must be a whole number" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [("--credential", "user=a", "--credential", "user=b"), ("--setting", "a=1", "--setting", "a=")],
+    ids=["credential", "setting"],
+)
+def test_given_twice(command: Command, twice: tuple[str, ...]) -> None:
+    """A field that is given twice is refused, as a name that a file has twice is."""
+    error = added(command, *twice, exit_code=2)
+    assert f"{twice[0]} {twice[1].partition('=')[0]} is given twice" == error["message"]
+
+
 def test_replaced_whole(command: Command) -> None:
     """An update replaces credentials as a whole: fields that are left out are missing."""
     made = added(command, "--credentials-file", command.file("login.json", LOGIN))

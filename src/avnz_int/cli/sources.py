@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from avnz_int.cli import moments, opening
 from avnz_int.cli.state import State
 from avnz_int.definitions import schema
-from avnz_int.errors import InvalidInputError, UsageError
+from avnz_int.errors import InvalidInputError, SchemaViolationError, UsageError
 from avnz_int.model.inputs import Changes
 from avnz_int.model.secret import Secret, without_newline
 
@@ -87,14 +87,16 @@ class Sources:
         """`--credentials-file`, with each `--credential` over it.
 
         Raises:
-            UsageError: a secret as a literal, or no KEY=SOURCE.
-            InvalidInputError: a file that is no JSON object, not UTF-8, or does not fit the field's type.
+            UsageError: a secret as a literal, a field twice, or no KEY=SOURCE.
+            InvalidInputError: a file that is no JSON object, or not UTF-8.
         """
         values = {} if file is None else self._object(file, "--credentials-file", secret=True)
         secret = set(schema.secret_fields(self._credentials))
         known = set(self._credentials.get("properties", {}))
+        given: set[str] = set()
         for pair in pairs or ():
             key, source = _split(pair, "--credential KEY=SOURCE")
+            _require_once("--credential", key, given)
             if source == "-" or source.startswith(("@", "env:")):
                 text = self._read(key, source)
             elif key in secret or key not in known:
@@ -106,22 +108,22 @@ class Sources:
                 )
             else:
                 text = source
-            values[key] = schema.coerce(self._credentials, key, text, what="invalid credential")
+            values[key] = _typed(self._credentials, key, text)
         return values
 
     def settings(self, file: str | None, pairs: Sequence[str] | None) -> dict[str, Any]:
         """`--settings-file`, with each `--setting` over it; an empty VALUE takes a setting away.
 
         Raises:
-            UsageError: no KEY=VALUE.
-            InvalidInputError: a file that is no JSON object, or a value that does not fit its type.
+            UsageError: a setting twice, or no KEY=VALUE.
+            InvalidInputError: a file that is no JSON object.
         """
         values = {} if file is None else self._object(file, "--settings-file", secret=False)
+        given: set[str] = set()
         for pair in pairs or ():
             key, text = _split(pair, "--setting KEY=VALUE")
-            values[key] = (
-                None if text == "" else schema.coerce(self._settings, key, text, what="invalid setting")
-            )
+            _require_once("--setting", key, given)
+            values[key] = None if text == "" else _typed(self._settings, key, text)
         return values
 
     def new_settings(self, file: str | None, pairs: Sequence[str] | None) -> dict[str, Any]:
@@ -185,6 +187,20 @@ def _split(pair: str, form: str) -> tuple[str, str]:
         # Not the pair itself: it may be a secret in the wrong place.
         raise UsageError(f"not of the form {form}", hint="the field's name, =, then where its value is")
     return key, value
+
+
+def _require_once(option: str, key: str, given: set[str]) -> None:
+    if key in given:
+        raise UsageError(f"{option} {key} is given twice", hint="which of them is meant? give that one")
+    given.add(key)
+
+
+def _typed(rules: Mapping[str, Any] | None, key: str, text: str) -> Any:
+    """The text as the field's type; as it is where it is no such value, which the schema then tells of."""
+    try:
+        return schema.coerce(rules, key, text)
+    except SchemaViolationError:
+        return text  # so that one error names this field and all others
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
