@@ -180,6 +180,7 @@ def test_selection(command: Command, gateway: SteeredGateway) -> None:
         ("--all", "acme/Main"),
         ("acme/Main", "--stale", "1h"),
         ("acme/Main", "--junit", "x.xml"),
+        ("--all", "--platform", "--client", "acme"),
         ("--all", "--stale", "soon"),
         ("--all", "--stale", "h"),
         ("--all", "--stale", "-1h"),

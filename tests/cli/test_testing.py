@@ -175,6 +175,20 @@ def test_unknown_among_several(command: Command) -> None:
     assert [("acme/Nope", "not_found")] == [(f["ref"], f["code"]) for f in said.error["details"]["failed"]]
 
 
+def test_unknown_beside_a_failure(command: Command, gateway: SteeredGateway) -> None:
+    """A REF that is not there takes nothing from what is graver: a rejection, or a provider not reached."""
+    own(command)
+    for answer, code, name in ((REFUSED, 6, "rejected"), (GARBAGE, 7, "unreachable")):
+        gateway.says = answer
+        said = command("test", "acme/Nope", "acme/Main", "-o", "json", exit_code=code)
+        assert [name] == [result["outcome"] for result in said.json]
+        assert name == said.error["code"]
+        assert "acme/Nope: no integration" in said.error["message"]
+        assert [("acme/Nope", "not_found")] == [
+            (f["ref"], f["code"]) for f in said.error["details"]["failed"]
+        ]
+
+
 def tampered(command: Command, ref: str) -> None:
     """Flip a bit of what is stored."""
     made = command("client", "show", ref, "-o", "json").json

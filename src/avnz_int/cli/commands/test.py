@@ -10,10 +10,22 @@ import typer
 
 from avnz_int.cli import complete, moments, output, sweeping
 from avnz_int.cli.state import ClientOption, Format, Output, ProviderFilter, State, Timeout, state_of
-from avnz_int.errors import AvnzError, IntegrityError, InvalidInputError, NotFoundError, UsageError
+from avnz_int.errors import (
+    AvnzError,
+    IntegrityError,
+    InvalidInputError,
+    NotFoundError,
+    ProviderUnreachableError,
+    RejectedError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from avnz_int.model.views.integrations import CheckView
+
+_GRAVEST = (8, 6, 7, 3, 2)
+_FAILED: Mapping[int, type[AvnzError]] = {6: RejectedError, 7: ProviderUnreachableError, 8: IntegrityError}
+"""What results that are no success are as an error, by exit code."""
 
 
 def check(
@@ -62,11 +74,13 @@ def check(
             raise UsageError("--platform, --provider, --stale and --junit go with --all")
         _named(state, refs, client, timeout, form)
         return
+    if platform and client:
+        raise UsageError("--platform excludes --client")
     from avnz_int.model.inputs import TestSelection  # --help and TAB make none
 
     selection = TestSelection(
         # The variable means "my client": whoever asks for the organization's own means all of them.
-        client=client if platform else state.client(client),
+        client=None if platform else state.client(client),
         platform_only=platform,
         provider=state.known_provider(provider),
         stale_s=None if stale is None else moments.seconds("--stale", stale),
@@ -92,19 +106,23 @@ def _named(state: State, refs: list[str], client: str | None, timeout: float | N
         output.emit(state, form, views[0], _sentence)
     else:
         output.emit_all(state, form, views, sweeping.COLUMNS)
+    code = sweeping.exit_code([view.outcome for view in views], named=True)
     if failed:
-        raise _worst(failed)
-    if code := sweeping.exit_code([view.outcome for view in views], named=True):
+        raise _worst(failed, code)
+    if code:
         raise typer.Exit(code)
 
 
-def _worst(failed: Mapping[str, AvnzError]) -> AvnzError:
-    """The gravest of the errors (8 before 3 before 2), with all of them in its words."""
-    worst = max(failed.values(), key=lambda exc: exc.exit_code)
-    worst.details = {
-        "failed": [{"ref": ref, "code": exc.code, "message": exc.message} for ref, exc in failed.items()]
-    }
-    worst.message = "; ".join(f"{ref}: {exc.message}" for ref, exc in failed.items())
+def _worst(failed: Mapping[str, AvnzError], code: int) -> AvnzError:
+    """The gravest of the errors and of the results' exit code, with all errors in its words."""
+    worst = min(failed.values(), key=lambda exc: _GRAVEST.index(exc.exit_code))
+    words = [f"{ref}: {exc.message}" for ref, exc in failed.items()]
+    details = [{"ref": ref, "code": exc.code, "message": exc.message} for ref, exc in failed.items()]
+    if code and _GRAVEST.index(code) < _GRAVEST.index(worst.exit_code):
+        worst = _FAILED[code]("", hint="the results of those that were tested stand on standard output")
+        words.append("and of those that were tested not all work")
+    worst.details = {"failed": details}
+    worst.message = "; ".join(words)
     return worst
 
 
