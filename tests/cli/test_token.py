@@ -175,6 +175,7 @@ def test_token_file_refused(command: Command, there: str) -> None:
         (("--role", "client_admin", "--client", "nobody", "--name", "n"), 3),
         (("--role", "auditor", "--name", "n", "--expires", "soon"), 2),
         (("--role", "auditor", "--name", "n", "--expires", "0s"), 2),
+        (("--role", "auditor", "--name", "n", "--expires", "36501d"), 2),
         (("--role", "auditor", "--name", "n", "--expires", "2020-01-01T00:00:00Z"), 2),
         (("--role", "auditor", "--name", "n", "--expires", "2030-01-01T00:00:00"), 2),
         (("--role", "auditor", "--name", "n", "--expires", "0001-01-01T00:00:00+14:00"), 2),

@@ -8,16 +8,17 @@ from avnz_int import clock
 from avnz_int.errors import UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_CENTURY_S = 100 * 365 * 86400.0
+_MOST_DAYS = 36500
+"""The calendar ends."""
 
 
 def seconds(option: str, text: str) -> float:
-    """The seconds of a duration, a century at most, since the calendar ends.
+    """The seconds of a duration.
 
     Raises:
-        UsageError: it is none; the message names the option.
+        UsageError: it is none, or longer than a century; the message names the option.
     """
-    found = _seconds(text)
+    found = _seconds(option, text)
     if found is None:
         raise UsageError(f"{option} {text!r} is no duration", hint="write 90s, 15m, 24h or 7d")
     return found
@@ -27,9 +28,9 @@ def expiry(option: str, text: str) -> datetime:
     """The end of something that begins now: after an age, or at a time.
 
     Raises:
-        UsageError: neither is written there.
+        UsageError: neither is written there, or an age of more than a century.
     """
-    age = _seconds(text)
+    age = _seconds(option, text)
     if age is not None:
         return clock.now() + timedelta(seconds=age)
     try:
@@ -43,8 +44,11 @@ def expiry(option: str, text: str) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _seconds(text: str) -> float | None:
+def _seconds(option: str, text: str) -> float | None:
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not number.isascii() or not number.isdigit():
         return None
-    return min(float(number) * _UNITS[unit], _CENTURY_S)
+    found = float(number) * _UNITS[unit]
+    if found > _MOST_DAYS * _UNITS["d"]:
+        raise UsageError(f"{option} {text} is too long", hint=f"write {_MOST_DAYS}d or less")
+    return found
