@@ -353,12 +353,26 @@ def test_ways_to_ask_for_json(bare: Command, way: str) -> None:
     assert "usage" == bare("client", "list", *words, exit_code=2, env=variables).error["code"]
 
 
+@pytest.mark.parametrize("age", ["36501d", "999999999d", "9" * 400 + "s"], ids=len)
+def test_too_long(command: Command, age: str) -> None:
+    """A duration beyond a century is refused, not cut to one; a century is none too many."""
+    words = ("platform", "update", "paypal_payflow", "--description", "Ours", "--keep-previous")
+    platform(command)
+    error = command.fails(*words, age, exit_code=2)
+
+    assert f"--keep-previous {age} is too long" == error["message"]
+    assert "write 36500d or less" == error["hint"]
+    command(*words, "36500d")
+
+
 def test_unknown_output(command: Command) -> None:
     """An output that there is not is told as text, with those that there are."""
     for words, variables in ((("-o", "yaml"), {}), ((), {"AVNZ_INT_OUTPUT": "yaml"})):
         said = command("client", "list", *words, exit_code=2, env=variables)
         assert "" == said.stdout
         assert "'yaml' is not one of 'table', 'json', 'jsonl', 'csv'" in said.stderr
+        named = "AVNZ_INT_OUTPUT" if variables else "--output"
+        assert [named] == [word for word in ("AVNZ_INT_OUTPUT", "--output") if word in said.stderr]
 
 
 def test_empty_environment(command: Command) -> None:

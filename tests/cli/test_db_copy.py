@@ -36,7 +36,7 @@ def test_to_postgres(command: Command, empty_postgres_url: str) -> None:
     [
         ("postgresql+psycopg://me:s3cr3t-canary@127.0.0.1/x", "password"),
         ("env:NOT_SET", "NOT_SET"),
-        ("env:", "not set"),
+        ("env:", "names no variable"),
         ("mysql://me@127.0.0.1/x", "mysql"),
         ("", "empty"),
     ],

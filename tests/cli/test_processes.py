@@ -98,6 +98,14 @@ def test_closed_streams(command: Command, closed: str) -> None:
     assert 3 == shell(command, f"$A tenant show nobody {closed}").returncode
 
 
+def test_closed_standard_input(command: Command) -> None:
+    """What is to be read from standard input that is closed is told so."""
+    words = f"client add paypal_payflow --client acme {' '.join(LITERALS)} --credential password=-"
+    done = shell(command, f"$A {words} <&-")
+    assert 2 == done.returncode
+    assert "is to be read from standard input, which is closed" in done.stderr
+
+
 def test_narrow_encoding(command: Command) -> None:
     """Where a terminal's encoding lacks a character, an escape stands in its place; JSON stays JSON."""
     own(command)

@@ -186,6 +186,12 @@ def test_all_violations(command: Command) -> None:
     assert "settings.timeoutSeconds: must be a whole number" in error["message"]
 
 
+def test_no_variable(command: Command) -> None:
+    """A source that names no variable is told so, not that an empty name is not set."""
+    error = added(command, *LITERALS, "--credential", "password=env:", exit_code=2)
+    assert "--credential password=env: names no variable" == error["message"]
+
+
 @pytest.mark.parametrize(
     "twice",
     [("--credential", "user=a", "--credential", "user=b"), ("--setting", "a=1", "--setting", "a=")],

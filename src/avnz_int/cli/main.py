@@ -243,6 +243,8 @@ def _misused(exc: typer.TyperException, args: Sequence[str], *, as_json: bool) -
     context = getattr(exc, "ctx", None)
     path = context.command_path if context is not None else PROG
     message = exc.format_message()
+    if param := _of_environment(exc):
+        message = f"{param.envvar}: {exc.message}"
     if type(exc).__name__ == "NoArgsIsHelpError":
         if not as_json:
             sys.stderr.write(message + "\n")
@@ -256,6 +258,15 @@ def _misused(exc: typer.TyperException, args: Sequence[str], *, as_json: bool) -
         hint = "give a whole number of minor units: 30 is $0.30"
     _say("usage", message, hint, {}, as_json=as_json)
     return 2
+
+
+def _of_environment(exc: typer.TyperException) -> Any:
+    """The option whose bad value came from its environment variable, or None."""
+    context, param = getattr(exc, "ctx", None), getattr(exc, "param", None)
+    if context is None or param is None:
+        return None
+    source = context.get_parameter_source(param.name)
+    return param if source is not None and source.name == "ENVIRONMENT" else None
 
 
 def _defect(exc: BaseException, args: Sequence[str], *, as_json: bool) -> int:

@@ -102,11 +102,12 @@ def stdin(what: str) -> BinaryIO:
     """Standard input, which is left open.
 
     Raises:
-        UsageError: it is a terminal.
+        UsageError: it is a terminal, or closed.
     """
     if sys.stdin is None or sys.stdin.isatty():
+        state = "closed" if sys.stdin is None else "a terminal"
         raise UsageError(
-            f"{what} is to be read from standard input, which is a terminal",
+            f"{what} is to be read from standard input, which is {state}",
             hint="pipe it in, or name a file",
         )
     return sys.stdin.buffer

@@ -153,6 +153,10 @@ class Sources:
         if source.startswith("@"):
             return without_newline(text_of(self._state, source[1:], f"--credential {key}"))
         name = source.removeprefix("env:")
+        if not name:
+            raise UsageError(
+                f"--credential {key}=env: names no variable", hint=f"write {key}=env:NAME, and export NAME"
+            )
         value = os.environ.get(name)
         if value is None:
             raise UsageError(

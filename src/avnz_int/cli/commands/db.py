@@ -93,6 +93,8 @@ def _address(given: str) -> str:
             "--to holds a password, which every process on this machine could read",
             hint="put the URL into an environment variable, and give --to env:NAME",
         )
+    if name == "":
+        raise UsageError("--to env: names no variable", hint="give --to env:NAME, and export NAME")
     url = given if name is None else os.environ.get(name)
     if not url:
         raise UsageError(f"--to env:{name}: {name} is not set", hint=f"export {name} in this environment")
