@@ -142,8 +142,10 @@ def test_broken_header(services: Services, prepared_url: str, broken: str) -> No
         "no object": [1, 2],
     }
     put(prepared_url, row["id"], changed[broken], after.active_key_id)
-    with pytest.raises(InUseError, match="header"):
+    with pytest.raises(InUseError, match="header") as caught:
         services.keys.retire(services.actor)
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("avnz-int doctor names each row")
 
     assert ["decrypt_only", "active"] == key_statuses(prepared_url)
 

@@ -63,6 +63,29 @@ def test_only_unreadable(services: Services, prepared_url: str) -> None:
     assert (1, 0, 1) == (second.resealed, second.pending, second.unreadable)
 
 
+@pytest.mark.parametrize("broken", ['{"a":1}', '"text"', "[]"])
+def test_broken_under_the_active_key(services: Services, prepared_url: str, broken: str) -> None:
+    """What is no sealed value is counted though the active key's id stands beside it, as a list does."""
+    add_many(services, 3)
+    row = columns_of(prepared_url, "ClientIntegration")[0]
+    kind = "jsonb" if prepared_url.startswith("postgresql") else "text"
+    execute(
+        prepared_url,
+        f'UPDATE "ClientIntegration" SET "credentials" = CAST(:broken AS {kind}) WHERE "id" = :id',
+        broken=broken,
+        id=row["id"],
+    )
+    status = services.keys.status(services.actor)
+    again = services.keys.rotate(services.actor, resume=True)
+    preview = services.keys.preview(services.actor, resume=True)
+    moved = services.keys.rotate(services.actor)
+    listed = services.clients.listing(services.actor)
+
+    assert [(0, 1)] * 3 == [(view.pending, view.unreadable) for view in (status, again, preview)]
+    assert (2, 0, 1) == (moved.resealed, moved.pending, moved.unreadable)
+    assert [row["id"]] == [view.id for view in listed if view.unreadable]
+
+
 @pytest.mark.parametrize("settings", ['"text"', "[1]", "3"])
 def test_odd_settings(services: Services, prepared_url: str, settings: str) -> None:
     """A row whose settings somebody made no object of is unreadable, and stops nothing."""

@@ -7,7 +7,7 @@ authority. `SEALED` is read off the metadata, so that a new table cannot be forg
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -156,6 +156,15 @@ def sealed_values(
 ) -> list[Found]:
     """A page of all sealed values, whatever key stands beside them."""
     return _page(connection, sealed, "IS NOT NULL", {}, after=after, limit=limit, lock=False)
+
+
+def values_under(connection: Connection, sealed: SealedColumn, key_id: str) -> Iterator[Any]:
+    """The sealed values beside which this key's id stands, and nothing else of their rows."""
+    statement = text(
+        f'SELECT "{sealed.column}" FROM "{sealed.table.name}" WHERE "{sealed.key_column}" = :key'  # noqa: S608  # names of ours
+    )
+    # Not all at once in memory.
+    yield from connection.execute(statement, {"key": key_id}, execution_options={"yield_per": 1000}).scalars()
 
 
 def _page(

@@ -42,11 +42,10 @@ class Keys:
         self._resealer = Resealer(work, notify)
 
     def status(self, actor: Actor) -> RotationView:
-        """What a rotation would have to do; opens the rows that are still on older keys."""
+        """What a rotation would have to do; opens what is on older keys, looks at the form of the rest."""
         with self._work.reading(actor, Action.KEY_READ) as work:
             access.require(actor, Action.KEY_READ, *access.READERS)
-            readable, unreadable = self._resealer.older(work.connection)
-            return self._view(work.connection, resealed=0, pending=readable, unreadable=unreadable)
+            return self._state(work.connection)
 
     def rotate(
         self,
@@ -71,12 +70,14 @@ class Keys:
         if workers > 1 and self._work.database.is_sqlite:
             self._notify("SQLite has one writer at a time: one worker does it all")
             workers = 1
-        self._begin(actor, new_key=new_key, resume=resume)
+        made = self._begin(actor, new_key=new_key, resume=resume)
         with Workers(self._work, workers - 1, batch_size, self._notify) as others:
             resealed = self._resealer.run(batch_size, on_batch, others.resealed)
         resealed += others.resealed()
         with self._work.writing(actor, Action.KEY_ROTATE) as work:
             readable, unreadable = self._resealer.older(work.connection)
+            # All that stands under a key that is new was sealed just now.
+            unreadable += 0 if made else self._resealer.broken_on_active(work.connection)
             view = self._view(work.connection, resealed=resealed, pending=readable, unreadable=unreadable)
             work.target = Target(_TABLE, view.active_key_id)
             work.record({"resealed": view.resealed, "pending": readable, "unreadable": unreadable})
@@ -93,6 +94,7 @@ class Keys:
                 )
             else:
                 readable, unreadable = self._resealer.older(work.connection)
+                unreadable += self._resealer.broken_on_active(work.connection)
                 self._notify(f"{readable} values would be sealed by the active key; nothing was changed")
             return self._view(work.connection, resealed=0, pending=readable, unreadable=unreadable)
 
@@ -130,8 +132,7 @@ class Keys:
         if purpose is KeyPurpose.FINGERPRINT:
             Fingerprinter(self._work).run(actor)
         with self._work.reading(actor, Action.KEY_READ) as reading:
-            readable, unreadable = self._resealer.older(reading.connection)
-            return self._view(reading.connection, resealed=0, pending=readable, unreadable=unreadable)
+            return self._state(reading.connection)
 
     def rotate_master(self, actor: Actor) -> RotationView:
         """The state after a new master key wrapped every data key.
@@ -149,18 +150,20 @@ class Keys:
                 rewrap(work.connection, self._vault.keyring, row, self._vault.material(row), actor)
             work.target = Target(_TABLE)
             work.record({"masterKeyId": self._vault.keyring.active_kid, "dataKeys": len(held)})
-            readable, unreadable = self._resealer.older(work.connection)
-            return self._view(work.connection, resealed=0, pending=readable, unreadable=unreadable)
+            return self._state(work.connection)
 
-    def _begin(self, actor: Actor, *, new_key: bool, resume: bool) -> None:
+    def _begin(self, actor: Actor, *, new_key: bool, resume: bool) -> bool:
+        """Whether a new key was made."""
         with self._work.writing(actor, Action.KEY_ROTATE) as work:
             access.require_admin(actor, Action.KEY_ROTATE)
             sealing.destroy_expired(work)
             under_way = self._resealer.any_readable(work.connection)
-            if new_key or not (resume or under_way):
+            made = new_key or not (resume or under_way)
+            if made:
                 self._replace_active(work, KeyPurpose.CREDENTIALS, actor)
             elif under_way:
                 self._notify("a rotation was under way: it goes on with the key that is active already")
+        return made
 
     def _replace_active(self, work: Writing, purpose: KeyPurpose, actor: Actor) -> None:
         old = keys.active(work.connection, purpose)
@@ -172,6 +175,12 @@ class Keys:
         key_id = make_key(work.connection, self._vault, work.organization["id"], purpose, actor)
         facts = {"purpose": purpose.value, "activeKeyId": [old and old["id"], key_id]}
         work.record(facts, action=Action.KEY_CREATE, target=Target(_TABLE, key_id))
+
+    def _state(self, connection: Connection) -> RotationView:
+        """Where the credentials stand; nothing was sealed anew."""
+        readable, unreadable = self._resealer.older(connection)
+        unreadable += self._resealer.broken_on_active(connection)
+        return self._view(connection, resealed=0, pending=readable, unreadable=unreadable)
 
     def _view(self, connection: Connection, *, resealed: int, pending: int, unreadable: int) -> RotationView:
         active = keys.active(connection, KeyPurpose.CREDENTIALS)

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from avnz_int.crypto import jwe
 from avnz_int.crypto.cipher import Cipher, Place, destination_digest
 from avnz_int.db import definitions, keys
 from avnz_int.db.keys import Found, Fresh, SealedColumn
@@ -112,6 +113,15 @@ class Resealer:
             readable += opens
             unreadable += not opens
         return readable, unreadable
+
+    def broken_on_active(self, connection: Connection) -> int:
+        """How many values under the active key are seen, without opening them, to be no sealed values."""
+        active = self._vault.cipher(connection).active_kid
+        return sum(
+            not jwe.well_formed(value)
+            for sealed in keys.SEALED
+            for value in keys.values_under(connection, sealed, active)
+        )
 
     def any_readable(self, connection: Connection) -> bool:
         """Whether a value that opens is on an older key."""

@@ -33,6 +33,8 @@ class _Choice:
 
     free: list[str] = field(default_factory=list)
     kept: dict[str, list[str]] = field(default_factory=dict)
+    unclear: bool = False
+    """Whether something may need any key."""
 
 
 class Retirer:
@@ -98,7 +100,7 @@ class Retirer:
 def _choice(connection: Connection, old: Sequence[rows.Row], grace: timedelta) -> _Choice:
     needs, unknown = _needs(connection)
     ended = _ended(connection)
-    choice = _Choice()
+    choice = _Choice(unclear=bool(unknown))
     for row in old:
         key_id = row["id"]
         reasons = [*needs.get(key_id, ()), *unknown]
@@ -148,8 +150,11 @@ def _ended(connection: Connection) -> dict[str, object]:
 
 def _in_use(choice: _Choice, what: str) -> InUseError:
     first, reasons = next(iter(choice.kept.items()))
+    hint = "run avnz-int rotate-key --resume first; replace or restore credentials that do not open"
+    if choice.unclear:
+        hint = "avnz-int doctor names each row whose header cannot be read: replace or restore these first"
     return InUseError(
         f"{len(choice.kept)} older data keys {what}, since they are needed: {first} ({'; '.join(reasons)})",
-        hint="run avnz-int rotate-key --resume first; replace or restore credentials that do not open",
+        hint=hint,
         details={"dependents": [{"keyId": key_id, "needs": words} for key_id, words in choice.kept.items()]},
     )

@@ -83,7 +83,7 @@ def rotate_key(
     output.emit(state, form, view)
     if view.unreadable:
         raise SealBrokenError(
-            f"{view.unreadable} stored credentials do not open; they keep their old key",
+            f"{view.unreadable} stored credentials do not open; they keep the key beside them",
             hint="avnz-int doctor names them",
             details={"unreadable": view.unreadable},
         )
