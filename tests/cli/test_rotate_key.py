@@ -108,6 +108,19 @@ def test_bad_words(command: Command, words: tuple[str, ...]) -> None:
     assert before == written(command.url)
 
 
+@pytest.mark.parametrize("purpose", ["audit", "fingerprint"])
+def test_new_key_is_told(command: Command, purpose: str) -> None:
+    """The shape is that of the credentials; which key is new for another purpose is told beside it."""
+    before = command("rotate-key", "--status", "-o", "json").json
+    said = command("rotate-key", "--purpose", purpose, "-o", "json")
+    (made,) = execute(
+        command.url, "SELECT id FROM \"DataKey\" WHERE purpose = :p AND status = 'active'", p=purpose
+    )[0]
+
+    assert before == said.json
+    assert f"avnz-int: the new key for {purpose} is {made}\n" == said.stderr
+
+
 @pytest.mark.slow
 def test_workers(on_both: Command) -> None:
     """`--workers` seals every row anew once, on SQLite by one worker; standard output has the one object."""

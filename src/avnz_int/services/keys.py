@@ -128,7 +128,9 @@ class Keys:
             return self.rotate(actor)
         with self._work.writing(actor, Action.KEY_ROTATE) as work:
             access.require_admin(actor, Action.KEY_ROTATE)
-            self._replace_active(work, purpose, actor)
+            key_id = self._replace_active(work, purpose, actor)
+        # The view is of the credentials, as every rotation's is.
+        self._notify(f"the new key for {purpose} is {key_id}")
         if purpose is KeyPurpose.FINGERPRINT:
             Fingerprinter(self._work).run(actor)
         with self._work.reading(actor, Action.KEY_READ) as reading:
@@ -165,7 +167,8 @@ class Keys:
                 self._notify("a rotation was under way: it goes on with the key that is active already")
         return made
 
-    def _replace_active(self, work: Writing, purpose: KeyPurpose, actor: Actor) -> None:
+    def _replace_active(self, work: Writing, purpose: KeyPurpose, actor: Actor) -> str:
+        """The id of the new key."""
         old = keys.active(work.connection, purpose)
         moment = clock.now()
         if old is not None:
@@ -175,6 +178,7 @@ class Keys:
         key_id = make_key(work.connection, self._vault, work.organization["id"], purpose, actor)
         facts = {"purpose": purpose.value, "activeKeyId": [old and old["id"], key_id]}
         work.record(facts, action=Action.KEY_CREATE, target=Target(_TABLE, key_id))
+        return key_id
 
     def _state(self, connection: Connection) -> RotationView:
         """Where the credentials stand; nothing was sealed anew."""
