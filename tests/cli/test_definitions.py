@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from avnz_int.definitions import loader
@@ -40,6 +42,19 @@ def test_kept(on_both: Command) -> None:
         shown = on_both("definitions", "show", seed.provider, "-o", "json").json
         assert seed.credential_schema == shown["credentialSchema"]
         assert list(seed.credential_schema["x-check"]) == list(shown["credentialSchema"]["x-check"])
+
+
+def test_hint_of_a_check(command: Command) -> None:
+    """What would mend the difference is the command that was checked, with its options."""
+    folder = command.folder / "my seeds"
+    folder.mkdir()
+    shutil.copy(loader.seeds_dir() / "okta.json", folder)
+    words = ("definitions", "seed", "--dir", str(folder), "--prune")
+    error = command(*words, "--check", "-o", "json", exit_code=5).error
+
+    assert f"avnz-int definitions seed --dir '{folder}' --prune" == error["hint"]
+    command(*words)
+    command(*words, "--check")
 
 
 def test_empty_folder(command: Command) -> None:

@@ -114,6 +114,17 @@ def test_table_is_of_commands() -> None:
     assert set() == MAY["org_admin"] - set(leaves())
 
 
+def test_nothing_shared(command: Command) -> None:
+    """Where nothing is shared a client_admin is not told to share: it may not."""
+    words = ("client", "add", "paypal_payflow", "--mode", "platform")
+    error = command.fails(*words, exit_code=5, env=presented(command, "client_admin"))
+
+    assert ("not_shared", "ask the organization to share one; or use --mode own") == (
+        error["code"],
+        error["hint"],
+    )
+
+
 def test_own_client(on_both: Command) -> None:
     """A client_admin needs no `--client`: it is the own one's, wherever a command takes it."""
     own(on_both, "Foreign", client="globex")

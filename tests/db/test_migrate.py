@@ -189,8 +189,13 @@ def test_newer(database: Database) -> None:
         migrate.upgrade(database)
     assert caught.value.exit_code == 5
     assert migrate.current(database) == "later"
-    with pytest.raises(NotMigratedError), database.read():
+    with pytest.raises(NotMigratedError) as refused, database.read():
         pass
+    assert refused.value.hint == "upgrade avnz-int: a newer one made it"
+    execute(database, f"UPDATE {migrations.VERSION_TABLE} SET version_num = '0001'")
+    with pytest.raises(NotMigratedError) as older, database.read():
+        pass
+    assert older.value.hint == "run avnz-int db upgrade"
 
 
 def test_schema(empty_postgres_url: str, opened: Opener) -> None:

@@ -112,9 +112,11 @@ def complete_client(services: Services, actor: Actor, given: Given) -> Given:
     given = replace(given, mode=given.mode or _ask_mode(found, offer, given))
     own = given.mode is Mode.OWN
     if not own and offer.platform is None:
+        from avnz_int.services.client_rows import not_shared_hint  # noqa: PLC0415  # only where it is told
+
         raise NotSharedError(
             f"the organization shares no integration of {provider} with its clients",
-            hint=f"avnz-int share platform/{provider} --percentage-fee … offers one; or use --mode own",
+            hint=not_shared_hint(actor, provider),
         )
     if given.name is None:
         present = services.clients.listing(actor, client=client, limits=Filter(provider=provider))
@@ -180,9 +182,11 @@ def choose_client_provider(services: Services, actor: Actor, client: str, *, mod
     if choices:
         return prompts.select(f"Provider for {client}", choices)
     if mode is Mode.PLATFORM:
+        from avnz_int.services.client_rows import not_shared_hint  # noqa: PLC0415  # only where it is told
+
         raise NotSharedError(
             "the organization shares no integration with its clients",
-            hint="avnz-int share platform/PROVIDER --percentage-fee … offers one; or use --mode own",
+            hint=not_shared_hint(actor, "PROVIDER"),
         )
     raise ConflictError("clients may use no provider", hint="avnz-int definitions seed brings them back")
 

@@ -127,7 +127,9 @@ class Database:
             raise NotInitializedError(f"{self.shown} holds no avnz-int database{where}")
         if found != migrations.HEAD:
             raise NotMigratedError(
-                f"{self.shown} is at migration {found}, this program needs {migrations.HEAD}"
+                f"{self.shown} is at migration {found}, this program needs {migrations.HEAD}",
+                # Migrations are numbered; upwards there is no way back.
+                hint="upgrade avnz-int: a newer one made it" if found > migrations.HEAD else None,
             )
 
     def _sqlite_engine(self) -> Engine:

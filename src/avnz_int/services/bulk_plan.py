@@ -258,7 +258,7 @@ class Judge:
             if made is not None and made.shared:
                 environment = made.environment.value
             else:
-                environment = client_rows.shared(work, found, new.environment)["environment"]
+                environment = client_rows.shared(work, self._actor, found, new.environment)["environment"]
         if new.is_default:
             self._claim_default(item, new.client, found.category, environment)
         return Deed.CREATE

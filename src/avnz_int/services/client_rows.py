@@ -11,7 +11,7 @@ from avnz_int.db import clients, platform, rows
 from avnz_int.errors import ChangedMeanwhileError, ExistsError, InvalidInputError, NotSharedError
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, Environment, Mode, Status, TestResult
+from avnz_int.model.enums import Action, Environment, Mode, Role, Status, TestResult
 from avnz_int.model.inputs import NewClient
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views.definitions import OfferView, PlatformOfferView
@@ -39,7 +39,7 @@ def new_row(
     environment = new.environment or Environment.PRODUCTION
     used = None
     if new.mode is Mode.PLATFORM:
-        used = shared(work, found, new.environment)
+        used = shared(work, actor, found, new.environment)
         verified = used["lastTestResult"] == TestResult.SUCCESS
         standing = Standing(Status.ACTIVE, is_verified=verified)
         environment = Environment(used["environment"])
@@ -169,7 +169,14 @@ def require_new(work: Reading, owner: rows.Row, found: Definition, name: str) ->
         )
 
 
-def shared(work: Reading, found: Definition, environment: Environment | None) -> rows.Row:
+def not_shared_hint(actor: Actor, provider: str) -> str:
+    """What this actor can do where the organization shares none of the provider's integrations."""
+    if actor.role is not Role.ORG_ADMIN:
+        return "ask the organization to share one; or use --mode own"
+    return f"avnz-int share platform/{provider} --percentage-fee … offers one; or use --mode own"
+
+
+def shared(work: Reading, actor: Actor, found: Definition, environment: Environment | None) -> rows.Row:
     """The platform integration that a client in platform mode uses.
 
     Raises:
@@ -180,7 +187,7 @@ def shared(work: Reading, found: Definition, environment: Environment | None) ->
     if row is None or not row["isSharedWithClients"]:
         raise NotSharedError(
             f"the organization shares no integration of {found.provider} with its clients",
-            hint=f"avnz-int share platform/{found.provider} --percentage-fee … offers one; or use --mode own",
+            hint=not_shared_hint(actor, found.provider),
         )
     if environment is not None and environment != row["environment"]:
         raise InvalidInputError(

@@ -126,7 +126,7 @@ class ClientIntegrations:
             owner = refs.client(work.connection, actor, new.client)
             client_rows.require_new(work, owner, found, name)
             if new.mode is Mode.PLATFORM:
-                client_rows.shared(work, found, new.environment)
+                client_rows.shared(work, actor, found, new.environment)
         report: CheckReport | None = None
         if new.mode is Mode.OWN:
             if new.credentials is None:
@@ -303,7 +303,7 @@ class ClientIntegrations:
             if row["status"] != Status.ACTIVE:
                 if row["mode"] == Mode.PLATFORM:
                     found = integrations.definition(work.connection, row["provider"])
-                    client_rows.shared(work, found, None)
+                    client_rows.shared(work, actor, found, None)
                 elif not row["isVerified"]:
                     raise UnverifiedError(
                         f"{row['client']}/{row['name']} has not passed a connection test",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,9 +89,11 @@ def seed(
 
     output.emit(state, form, report, table)
     if check and report.differs:
+        words = ["avnz-int", "definitions", "seed"]
+        words += [] if directory is None else ["--dir", str(directory)]
         raise DiffersError(
             "the definitions in the database are not those of the seeds",
-            hint="avnz-int definitions seed",
+            hint=shlex.join([*words, *(["--prune"] if prune else [])]),
             details={"created": report.created, "updated": report.updated, "deprecated": report.deprecated},
         )
 
