@@ -137,7 +137,7 @@ def _text(value: Any, one: Chosen, field: str) -> str:
 def _require_one_value(
     told: Mapping[str, Mapping[tuple[str, str], str]], called: Mapping[tuple[str, str], str]
 ) -> None:
-    """Nothing, if no two integrations give a variable different values; `called` has what they are called.
+    """Refuse two integrations that give a variable different values; `called` has what they are called.
 
     Raises:
         UsageError: some do.
