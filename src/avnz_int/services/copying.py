@@ -18,6 +18,7 @@ from avnz_int.errors import (
     KeyMissingError,
     NotInitializedError,
     SealBrokenError,
+    UnavailableError,
     UnknownProviderError,
 )
 from avnz_int.model.actor import Actor, Target
@@ -171,7 +172,7 @@ def _opens(vault: Vault, connection: Connection, table: str, row: rows.Row) -> b
         found = integrations.definition(connection, row["provider"])
         place = integrations.place(table, row, found)
         vault.cipher(connection).open(row["credentials"], place)
-    except (SealBrokenError, KeyMissingError, UnknownProviderError, ConflictError):
+    except (SealBrokenError, KeyMissingError, UnavailableError, UnknownProviderError, ConflictError):
         return False
     return True
 
