@@ -59,7 +59,7 @@ def changes(
         if given_any(setting, settings_file):
             wanted["settings"] = sources.settings(settings_file, setting)
     if keep_previous is not None:
-        wanted["keep_previous_s"] = moments.seconds("--keep-previous", keep_previous)
+        wanted["keep_previous_s"] = moments.lasting("--keep-previous", keep_previous)
     return Changes(**wanted)
 
 
