@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, exists, false, func, or_, select
 
-from avnz_int.db import merchants, prices, rows, tables
+from avnz_int.db import merchants, prices, rows, tables, tokens
 from avnz_int.db.rows import Row
 from avnz_int.model.enums import Category, Mode, Status
 
@@ -224,6 +224,5 @@ def ending_tokens(connection: Connection, before: datetime) -> list[Row]:
 
 def has_live_token(connection: Connection, role: str, moment: datetime) -> bool:
     """Whether a token of this role is neither revoked nor past its end."""
-    live = or_(TOKEN.c.expiresAt.is_(None), TOKEN.c.expiresAt > moment)
-    statement = select(TOKEN.c.id).where(TOKEN.c.role == role, TOKEN.c.revokedAt.is_(None), live)
+    statement = select(TOKEN.c.id).where(TOKEN.c.role == role, *tokens.live(moment))
     return connection.scalar(statement.limit(1)) is not None

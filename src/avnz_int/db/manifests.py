@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
-from avnz_int.db import clients, merchants, platform, prices, rows, tables
+from avnz_int.db import clients, merchants, platform, prices, rows, tables, tokens
 from avnz_int.db.rows import Row
 
 TOKEN = tables.Token
@@ -36,9 +36,7 @@ def bound_clients(connection: Connection, moment: datetime) -> dict[str, str]:
     """Client id -> why the client cannot be removed, whatever else is removed before."""
     reasons = {
         "it has tokens in force": select(TOKEN.c.clientId).where(
-            TOKEN.c.clientId.is_not(None),
-            TOKEN.c.revokedAt.is_(None),
-            or_(TOKEN.c.expiresAt.is_(None), TOKEN.c.expiresAt > moment),
+            TOKEN.c.clientId.is_not(None), *tokens.live(moment)
         ),
         "it has merchant accounts, which transactions may name": select(merchants.ACCOUNT.c.clientId).where(
             merchants.ACCOUNT.c.clientId.is_not(None)

@@ -11,7 +11,6 @@ from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
 
 USAGE = tables.UsageRecord
-MONTH = tables.BillingMonth
 VERSION = tables.PriceVersion
 PERIOD = tables.ActivationPeriod
 
@@ -49,12 +48,6 @@ def open_period(connection: Connection, client_integration_id: str) -> Row | Non
     c = PERIOD.c
     statement = select(PERIOD).where(c.clientIntegrationId == client_integration_id, c.endedAt.is_(None))
     return rows.first(connection, statement)
-
-
-def last_closed_month(connection: Connection) -> str | None:
-    """The newest month (`2026-11`) whose bills are final."""
-    month: str | None = connection.scalar(select(func.max(MONTH.c.month)))
-    return month
 
 
 def first_use(

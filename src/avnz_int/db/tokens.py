@@ -34,14 +34,15 @@ def listing(connection: Connection) -> Sequence[Row]:
 
 def live_admins(connection: Connection, moment: datetime) -> int:
     """How many org_admin tokens are neither revoked nor expired."""
-    live = _live(moment)
-    statement = select(func.count()).select_from(TOKEN).where(TOKEN.c.role == Role.ORG_ADMIN.value, *live)
+    statement = (
+        select(func.count()).select_from(TOKEN).where(TOKEN.c.role == Role.ORG_ADMIN.value, *live(moment))
+    )
     return connection.scalar(statement) or 0
 
 
 def live_of_client(connection: Connection, client_id: str, moment: datetime) -> Sequence[Row]:
     """A client's tokens that are neither revoked nor expired."""
-    statement = _with_client().where(TOKEN.c.clientId == client_id, *_live(moment))
+    statement = _with_client().where(TOKEN.c.clientId == client_id, *live(moment))
     return rows.every(connection, statement.order_by(TOKEN.c.createdAt, TOKEN.c.id))
 
 
@@ -55,7 +56,8 @@ def used(connection: Connection, token_id: str, moment: datetime) -> None:
     connection.execute(update(TOKEN).where(TOKEN.c.id == token_id).values(lastUsedAt=moment))
 
 
-def _live(moment: datetime) -> tuple[Any, ...]:
+def live(moment: datetime) -> tuple[Any, ...]:
+    """The conditions of a token that is neither revoked nor expired."""
     return (
         TOKEN.c.revokedAt.is_(None),
         or_(TOKEN.c.expiresAt.is_(None), TOKEN.c.expiresAt > moment),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from avnz_int import clock
-from avnz_int.db import prices, rows
+from avnz_int.db import billing, prices, rows
 from avnz_int.errors import ConflictError
 from avnz_int.model.actor import Actor
 from avnz_int.model.pricing import Pricing
@@ -76,7 +76,7 @@ def _require_unused(
     No record may name the version that is to be replaced: its fee would be lost.
     """
     month = f"{moment:%Y-%m}"
-    closed = prices.last_closed_month(work.connection)
+    closed = billing.last_closed(work.connection)
     if closed is not None and month <= closed:
         raise ConflictError(
             f"the bills of {closed} are final: a price cannot take effect in {month}",
