@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avnz_int.errors import InvalidInputError
-from avnz_int.model.pricing import Pricing
+from avnz_int.model.pricing import Pricing, percentage_fee_of, rate_of
 from avnz_int.model.simulation import Month, OwnFees, break_even, own_cost, platform_cost
 
 PERCENT = st.decimals(0, 100, places=4)
@@ -25,7 +25,7 @@ def test_percentage(amount: int, percent: Decimal) -> None:
     with localcontext(prec=80):
         exact = Decimal(amount) * percent / 100
         expected = int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
-    fee = Pricing(percent, 0, 0).percentage_of(amount)
+    fee = percentage_fee_of(amount, rate_of(percent))
     assert (expected, int) == (fee, type(fee))
 
 
@@ -33,7 +33,7 @@ def test_percentage(amount: int, percent: Decimal) -> None:
 def test_like_a_bill(price: Pricing, amount: int, count: int) -> None:
     """For equal amounts it is what the transactions one by one cost, but half a unit for each at most."""
     simulated = platform_cost(price, Month(count, amount * count))
-    one_by_one = price.percentage_of(amount) * count
+    one_by_one = percentage_fee_of(amount, price.rate) * count
     assert abs(simulated.percentage - one_by_one) * 2 <= count
     assert price.flat_fee * count == simulated.flat
     assert simulated.percentage + simulated.flat + simulated.minimum == simulated.total

@@ -35,6 +35,11 @@ PUBLIC = """
 Lookup = Callable[..., None]
 
 
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public internet; those that carry another stand for that one."""
+    return _hosts._is_public(_hosts._inner(ipaddress.ip_address(address)))
+
+
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Lookup:
     """Makes every look-up find these addresses."""
@@ -51,19 +56,19 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Lookup:
 @pytest.mark.parametrize("address", PRIVATE.split())
 def test_private(address: str) -> None:
     """Addresses that are not of the public internet are told as such, whatever they are wrapped in."""
-    assert not _hosts.is_public(address)
+    assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC.split())
 def test_public(address: str) -> None:
     """The neighbours of every private block are public."""
-    assert _hosts.is_public(address)
+    assert is_public(address)
 
 
 @given(st.ip_addresses())
 def test_never_more_than_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     """What Python calls not global, or multicast, is never public here."""
-    if _hosts.is_public(str(address)):
+    if is_public(str(address)):
         inner = getattr(address, "ipv4_mapped", None) or address
         assert inner.is_global
         assert not inner.is_multicast
@@ -72,12 +77,12 @@ def test_never_more_than_global(address: ipaddress.IPv4Address | ipaddress.IPv6A
 @given(st.ip_addresses(v=4))
 def test_wrapped(address: ipaddress.IPv4Address) -> None:
     """IPv4 inside a mapped or NAT64 address is judged as itself; 6to4 and Teredo are never public."""
-    number, expected = int(address), _hosts.is_public(str(address))
+    number, expected = int(address), is_public(str(address))
     for prefix in ("::ffff:0:0", "64:ff9b::"):
         wrapped = ipaddress.IPv6Address(int(ipaddress.IPv6Address(prefix)) | number)
-        assert expected == _hosts.is_public(str(wrapped))
-    assert not _hosts.is_public(str(ipaddress.IPv6Address((0x2002 << 112) | (number << 80))))
-    assert not _hosts.is_public(str(ipaddress.IPv6Address((0x20010000 << 96) | number)))
+        assert expected == is_public(str(wrapped))
+    assert not is_public(str(ipaddress.IPv6Address((0x2002 << 112) | (number << 80))))
+    assert not is_public(str(ipaddress.IPv6Address((0x20010000 << 96) | number)))
 
 
 @pytest.mark.parametrize(

@@ -131,14 +131,6 @@ class Pricing:
         """The percentage fee as it is stored: no exponent, no idle zeros."""
         return format(self.percentage_fee.normalize(), "f")
 
-    def percentage_of(self, amount: int) -> int:
-        """The percentage fee of a transaction: minor units, half a unit rounded up.
-
-        Args:
-            amount: of the transaction, minor units, not negative.
-        """
-        return percentage_fee_of(amount, self.rate)
-
     def shown(self) -> str:
         """`0.5% + $0.10/txn, $50.00 a month at least`."""
         text = f"{self.percentage_text}% + {currency.shown(self.flat_fee, self.currency)}/txn"

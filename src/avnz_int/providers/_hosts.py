@@ -90,11 +90,6 @@ class RefusedHostError(Exception):
         self.allowable = allowable
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet; those that carry another stand for that one."""
-    return _is_public(_inner(ip_address(address)))
-
-
 def check_url(url: str, allow: Sequence[str] = ()) -> None:
     """Refuse a user's address whose form alone rules it out; `resolve` looks at the rest.
 
