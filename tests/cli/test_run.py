@@ -44,6 +44,8 @@ def events(command: Command) -> int:
         (("--client", "none", "--", "true"), 3),
         (("--client", "globex", "--", "true"), 3),
         (("--client", "acme", "--only", "STRIPE_SECRET_KEY", "--", "true"), 2),
+        (("--client", "acme", "--only", "", "--", "true"), 2),
+        (("--client", "acme", "--only", "PAYFLOW_USER", "--only", " , ", "--", "true"), 2),
         (("--client", "acme", "--prefix", "{x}", "--", "true"), 2),
     ],
 )

@@ -189,6 +189,16 @@ def not_empty(value: str | None) -> str | None:
     return value
 
 
+def listed(values: list[str] | None) -> list[str] | None:
+    """An option's names, with commas between or one by one; a list of none is refused as an empty text is."""
+    found: list[str] = []
+    for text in values or ():
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        not_empty(",".join(names))
+        found += names
+    return found or None
+
+
 def _finite(value: float | None) -> float | None:
     if value is not None and not isfinite(value):
         raise typer.BadParameter(f"{value} is not a number of seconds")

@@ -9,7 +9,15 @@ import typer
 from typer.core import TyperCommand
 
 from avnz_int.cli import complete
-from avnz_int.cli.state import CategoryFilter, ClientOption, ProviderFilter, not_empty, notices, state_of
+from avnz_int.cli.state import (
+    CategoryFilter,
+    ClientOption,
+    ProviderFilter,
+    listed,
+    not_empty,
+    notices,
+    state_of,
+)
 from avnz_int.errors import UsageError
 from avnz_int.model.enums import Environment
 
@@ -55,7 +63,9 @@ def run(
     ] = "",
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="NAME,...", help="These variables alone, named without prefix."),
+        typer.Option(
+            "--only", metavar="NAME,...", callback=listed, help="These variables alone, named without prefix."
+        ),
     ] = None,
     all_names: Annotated[
         bool, typer.Option("--all-names", help="Each value under every name it is known by.")
@@ -95,7 +105,7 @@ def run(
         provider=state.known_provider(provider),
         environment=environment,
         prefix=prefix,
-        only=frozenset(name.strip() for text in only or () for name in text.split(",") if name.strip()),
+        only=frozenset(only or ()),
         all_names=all_names,
     )
     given = state.services.running.variables(state.actor, wanted)
