@@ -139,6 +139,56 @@ def test_kept_apart(scene: Services) -> None:
         scene.payouts.listing(SERVICE)
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_other_currency(scene: Services, *, apart: bool) -> None:
+    """A refund or void in another currency than its charge, which is recorded, is kept out, each time."""
+    scene.sharing.share(ADMIN, PAYFLOW, Pricing.of("1", 0, 0, "JPY"), effective=JOINED)
+    lines = [
+        *(line("a", 100_000, "2028-01-25"), line("b", 900, "2028-01-25", currency="JPY")),
+        *(void("a", "2028-01-26", currency="JPY"), refund("b", 9, "2028-01-26")),
+        # What is given with a void in the same currency is nothing to it.
+        void("b", "2028-01-26", currency="JPY") | {"amount": 5},
+    ]
+    for _ in range(2):
+        reports = [record(scene, *part) for part in ([[one] for one in lines] if apart else [lines])]
+        assert [
+            ("other_currency", "the void is in JPY, its charge a in USD"),
+            ("other_currency", "the refund is in USD, its charge b in JPY"),
+        ] == [(error.code, error.message) for report in reports for error in report.errors]
+    yen, dollars = scene.payouts.listing(ADMIN)
+    assert (900, 900, 0) == (yen.charges, yen.voids, yen.unmatched)
+    assert (100_000, 100_000, 0) == (dollars.charges, dollars.volume, dollars.unmatched)
+
+
+def test_other_currency_first(scene: Services, hand: Hand) -> None:
+    """Where the charge comes later it is neither voided nor refunded: reports, usage, its cache and bills."""
+    scene.sharing.share(ADMIN, PAYFLOW, Pricing.of("1", 0, 0, "JPY"), effective=JOINED)
+    early = [void("a", "2028-02-01", currency="JPY"), refund("a", 7, "2028-02-01", currency="JPY")]
+    lines = [*early, line("a", 5_000, "2028-02-01"), refund("a", 5_000, "2028-02-01", transactionId="r")]
+    assert [1] * 4 == [record(scene, one).recorded for one in lines]
+    assert [1] * 4 == [record(scene, one).duplicates for one in lines]
+    yen, dollars = scene.payouts.listing(ADMIN, week="2028-W05")
+    assert (2, 7, 0, 0) == (yen.unmatched, yen.refunds, yen.voids, yen.over_refunded)
+    assert (0, 5_000, 5_000, 0) == (
+        dollars.unmatched,
+        dollars.charges,
+        dollars.refunds,
+        dollars.over_refunded,
+    )
+    sums = {view.currency: view for view in scene.usage.listing(ADMIN, month="2028-02")}
+    assert (1, 0, 5_000) == (sums["USD"].transactions, sums["USD"].voided, sums["USD"].volume)
+    assert (0, 7) == (sums["JPY"].voided, sums["JPY"].refunded)
+    assert {"volume": 5_000, "transactions": 1}.items() <= (
+        scene.clients.show(ADMIN, "acme/Ours").usage_this_month or {}
+    ).items()
+    close(scene, hand, "2028-01")
+    bill = close(scene, hand, "2028-02")
+    fees = sum(
+        one.amount for view in bill if view.currency == "USD" for one in view.lines if one.kind != "minimum"
+    )
+    assert dollars.fees == fees > 0
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_of_the_charge(scene: Services, *, backwards: bool) -> None:
     """A refund or void is of its charge's integration, though it names only the client, in whatever order."""

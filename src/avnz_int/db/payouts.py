@@ -47,9 +47,12 @@ def voided(
     """
     first, given = _back(UsageType.VOID, client_id), _back(UsageType.REFUND, client_id)
     c = USAGE.c
-    joined = USAGE.join(
-        first, and_(first.c.clientId == c.clientId, first.c.refundOf == c.transactionId)
-    ).outerjoin(given, and_(given.c.clientId == c.clientId, given.c.refundOf == c.transactionId))
+
+    def of(back: Any) -> ColumnElement[bool]:
+        same = and_(back.c.clientId == c.clientId, back.c.refundOf == c.transactionId)
+        return and_(same, back.c.currency == c.currency)
+
+    joined = USAGE.join(first, of(first)).outerjoin(given, of(given))
     before = and_(given.c.first <= first.c.first, c.amount > literal_column("0"))
     over = func.coalesce(before, literal_column("false")).label("over")
     return _charges(connection, joined, first.c.first, (start, end), rates, client_id, over)
@@ -81,15 +84,18 @@ def _charges(
 def refunds(connection: Connection, start: datetime, end: datetime, client_id: str | None) -> list[Row]:
     """Approved refunds and voids by `day`, client, currency and `type`: `count` and `volume`.
 
-    `unmatched` tells that their charge is not recorded, `over` of a refund that all refunds of its charge are
-    more than it was, or that the charge had been voided before. They are of the integration of their charge,
-    whatever was named with them, as bills have it; what has no charge is of its own.
+    `unmatched` tells that no approved charge that they name is recorded in their currency, `over` of a refund
+    that all refunds of its charge are more than it was, or that the charge had been voided before. They are
+    of the integration of their charge, whatever was named with them, as bills have it; what has no charge is
+    of its own.
     """
     c, charge = USAGE.c, USAGE.alias("charge")
     joined = USAGE.outerjoin(charge, usage.charge_of(charge))
     given, void = _back(UsageType.REFUND, client_id), _back(UsageType.VOID, client_id)
     for back in (given, void):
-        same = and_(back.c.clientId == c.clientId, back.c.refundOf == c.refundOf)
+        same = and_(
+            back.c.clientId == c.clientId, back.c.refundOf == c.refundOf, back.c.currency == c.currency
+        )
         joined = joined.outerjoin(back, and_(same, c.type == UsageType.REFUND.value))
     late = and_(void.c.first < c.occurredAt, c.amount > literal_column("0"))
     beyond = or_(given.c.amount > charge.c.amount, late)
@@ -116,12 +122,11 @@ def refunds(connection: Connection, start: datetime, end: datetime, client_id: s
 def _back(kind: UsageType, client_id: str | None) -> Any:
     """Charges with approved voids, or refunds of more than nothing: `amount` of all, time of the `first`."""
     c = USAGE.c
+    which = (c.clientId, c.refundOf, c.currency)
     statement = (
-        select(
-            c.clientId, c.refundOf, func.sum(c.amount).label("amount"), func.min(c.occurredAt).label("first")
-        )
+        select(*which, func.sum(c.amount).label("amount"), func.min(c.occurredAt).label("first"))
         .where(_approved(USAGE, kind, anywhere=True))
-        .group_by(c.clientId, c.refundOf)
+        .group_by(*which)
     )
     if kind is UsageType.REFUND:
         statement = statement.where(c.amount > literal_column("0"))

@@ -179,7 +179,14 @@ def corrected(connection: Connection, month: str, start: datetime) -> list[Row]:
     voided = (
         select(*which)
         .select_from(
-            USAGE.join(void, and_(void.c.clientId == c.clientId, void.c.refundOf == c.transactionId))
+            USAGE.join(
+                void,
+                and_(
+                    void.c.clientId == c.clientId,
+                    void.c.refundOf == c.transactionId,
+                    void.c.currency == c.currency,
+                ),
+            )
         )
         .where(
             *common,
@@ -292,7 +299,7 @@ def _month(connection: Connection) -> ColumnElement[str]:
 
 
 def _voids() -> tuple[Any, ColumnElement[bool]]:
-    """The charges that were voided, as a table of client and transaction id, and "it is none of them".
+    """The voided charges, as a table of client, transaction id and currency, and "it is none of them".
 
     To be outer-joined: SQLite then makes an index of it, PostgreSQL an anti-join; `NOT EXISTS` would search
     all voids of the client for each charge. So would SQLite here if they were limited to a client: it makes
@@ -300,7 +307,7 @@ def _voids() -> tuple[Any, ColumnElement[bool]]:
     """
     c = USAGE.c
     statement: Select[Any] = (
-        select(c.clientId, c.refundOf)
+        select(c.clientId, c.refundOf, c.currency)
         .where(c.type == UsageType.VOID.value, c.status == UsageStatus.APPROVED.value)
         .distinct()
     )
@@ -311,14 +318,18 @@ def _voids() -> tuple[Any, ColumnElement[bool]]:
 def _voided(voids: Any) -> ColumnElement[bool]:
     c = USAGE.c
     return and_(
-        c.type == UsageType.CHARGE.value, voids.c.clientId == c.clientId, voids.c.refundOf == c.transactionId
+        c.type == UsageType.CHARGE.value,
+        voids.c.clientId == c.clientId,
+        voids.c.refundOf == c.transactionId,
+        voids.c.currency == c.currency,
     )
 
 
 def charge_of(charge: Any) -> ColumnElement[bool]:
-    """Whether a record is a refund or void of this charge, which is an alias of `USAGE`."""
+    """Whether a record is a refund or void of this charge, which is an alias of `USAGE`: in its currency."""
     c, kind = USAGE.c, charge.c.type == UsageType.CHARGE.value
-    return and_(charge.c.clientId == c.clientId, charge.c.transactionId == c.refundOf, kind)
+    same = and_(charge.c.clientId == c.clientId, charge.c.transactionId == c.refundOf)
+    return and_(same, kind, charge.c.currency == c.currency)
 
 
 def rates_table(connection: Connection, rates: Mapping[str, int]) -> tuple[Any, ColumnElement[int]]:

@@ -93,7 +93,8 @@ class PayoutView:
         volume: charges less refunds and voids.
         fees: of the charges, less those of the voided ones; the monthly minimum is the statement's matter.
         net: volume less fees.
-        unmatched: refunds and voids whose charge is not recorded; such a void changes nothing.
+        unmatched: refunds and voids that name no approved charge that is recorded in their currency; such a
+            void changes nothing.
         over_refunded: refunds of charges that were refunded for more than they were; of a refund and a void
             of one charge, the later.
     """

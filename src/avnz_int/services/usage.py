@@ -155,7 +155,7 @@ class _Run:
             # Whatever changes clients, integrations, prices or months writes an event: no event, no change.
             if self._places is None or work.sequence != self._known_at:
                 self._places = Places(work.connection, self._actor)
-            records, kept = self._records(work, self._places, batch)
+            records, kept = self._in_one_currency(work, *self._records(work, self._places, batch))
             new = usage.insert(work.connection, records) if records else 0
             if new < len(records):
                 self._compare(work, kept, records, len(records) - new)
@@ -217,6 +217,38 @@ class _Run:
             )
             kept.append(entry)
         return records, kept
+
+    def _in_one_currency(
+        self, work: Writing, records: list[tuple[Any, ...]], kept: list[Entry]
+    ) -> tuple[list[tuple[Any, ...]], list[Entry]]:
+        """Without refunds and voids in another currency than their charge, which was recorded before them.
+
+        A line that is itself recorded, from before its charge came, stays: the same line changes nothing.
+        """
+        charge = UsageType.CHARGE.value
+        back = [(record[0], charge, record[10]) for record in records if record[1] != charge]
+        if not back:
+            return records, kept
+        known = {key: there[2] for key, there in usage.content(work.connection, back).items()}
+        wrong: dict[usage.Key, str] = {}
+        for record in records:
+            if record[1] == charge:
+                known.setdefault((record[0], charge, record[2]), record[7])
+            elif known.get((record[0], charge, record[10]), record[7]) != record[7]:
+                wrong[record[0], record[1], record[2]] = known[record[0], charge, record[10]]
+        for key in usage.content(work.connection, list(wrong)) if wrong else ():
+            del wrong[key]
+        if not wrong:
+            return records, kept
+        taken = []
+        for entry, record in zip(kept, records, strict=True):
+            currency = wrong.get((record[0], record[1], record[2]))
+            if currency in {None, record[7]}:
+                taken.append((record, entry))
+                continue
+            what = f"the {record[1]} is in {record[7]}, its charge {record[10]} in {currency}"
+            self._reject(entry.number, LineRefusedError("other_currency", what))
+        return [record for record, _ in taken], [entry for _, entry in taken]
 
     def _compare(self, work: Writing, kept: list[Entry], records: list[tuple[Any, ...]], known: int) -> None:
         """Tell duplicates from conflicts, where `known` of the records were not new."""
