@@ -45,6 +45,8 @@ _avnz_int() {
         esac
         COMPREPLY+=("$value")
     done
+    # What ends in `=` is typed on.
+    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
     (( ${#COMPREPLY[@]} )) || compopt -o default
 }
 complete -F _avnz_int avnz-int

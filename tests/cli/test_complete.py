@@ -122,6 +122,65 @@ def test_rows(tab: Tab, filled: str, line: str, offered: list[str]) -> None:
     assert offered == [value for value in found if not value.endswith("/Main")]
 
 
+FIELDS = ["partner=", "password="]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("client add paypal_payflow --credential p", FIELDS),
+        ("client add paypal_payflow --credential=p", FIELDS),
+        ("client add paypal_payflow --credential partner=x --credential pas", ["password="]),
+        ("client add paypal_payflow --credential password=", []),
+        ("client add --credential p", []),
+        ("client add ../paypal_payflow --credential p", []),
+        ("platform add webhook --setting u", ["url="]),
+        ("platform add twilio --setting zzz", []),
+    ],
+)
+def test_fields(tab: Tab, line: str, offered: list[str]) -> None:
+    """Names of fields come from the seed of the provider on the line; of values nothing is offered."""
+    assert offered == tab(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("platform update paypal_payflow --credential p", FIELDS),
+        ("platform update platform/paypal_payflow --credential p", FIELDS),
+        ("platform update {platform} --credential p", FIELDS),
+        ("client update globex/Other --credential p", FIELDS),
+        ("client update acme/nmi/Main --credential s", ["securityKey="]),
+        ("client update acme/Main --credential s", []),
+        ("client update --client globex Other --credential p", FIELDS),
+        ("client update {client} --credential p", FIELDS),
+        ("client update nobody --credential p", []),
+    ],
+)
+def test_fields_of_ref(tab: Tab, filled: str, line: str, offered: list[str]) -> None:
+    """A REF tells the provider, if it names one integration."""
+    ids = {
+        "platform": str(execute(filled, 'SELECT id FROM "PlatformIntegration"')[0][0]),
+        "client": str(execute(filled, """SELECT id FROM "ClientIntegration" WHERE name = 'Other'""")[0][0])[
+            :8
+        ],
+    }
+    assert offered == tab(line.format(**ids))
+
+
+def test_companies(tab: Tab, filled: str) -> None:
+    """--company is offered companies, and no other tenants."""
+    assert ["shop"] == tab("run --company ") == tab("resolve --company ")
+
+
+def test_failing(tab: Tab, filled: str) -> None:
+    """--fail is offered accounts, integrations and providers."""
+    assert ["paypal_payflow"] == tab("merchant route --fail pay")
+    assert ["Other"] == tab("merchant route --client globex --fail Ot")
+    (account, *_) = tab("merchant show ")
+    assert [account] == tab(f"merchant route --fail {account}")
+
+
 def test_shared_name(tab: Tab, filled: str) -> None:
     """Where two integrations of a client have one name, what is offered names the provider."""
     assert ["acme/paypal_payflow/Main"] == tab("client show acme/pay")

@@ -60,6 +60,8 @@ LINES = [
     ("avnz-int client show --client acme My", ["client", "show", "--client", "acme", "My PayPal Account"]),
     ("avnz-int client list --client=gl", ["client", "list", "--client=globex"]),
     ("avnz-int audit list --action=key:ro", ["audit", "list", "--action=key:rotate"]),
+    ("avnz-int client add nmi --credential sec", ["client", "add", "nmi", "--credential", "securityKey="]),
+    ("avnz-int client add nmi --credential=sec", ["client", "add", "nmi", "--credential=securityKey="]),
     (
         "avnz-int --database-url sqlite:///other.db client list --client gl",
         ["--database-url", "sqlite:///other.db", "client", "list", "--client", "globex"],

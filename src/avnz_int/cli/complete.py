@@ -1,4 +1,4 @@
-"""Completion of providers, refs and tenants: the seeds' file names, and the bare database driver.
+"""Completion of providers, their fields, refs and tenants: the seeds, and the bare database driver.
 
 The one module that a TAB loads beside Typer and the command on its line: it imports no ORM. A database that
 is not there, not ours, locked or damaged completes nothing and says nothing. So does one whose commands would
@@ -8,6 +8,7 @@ refuse who asks; a client_admin is offered the own client's things only.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -30,6 +31,15 @@ _TENANTS = (
 )
 _PROVIDERS = (
     'SELECT "provider", NULL FROM "PlatformIntegration" WHERE substr("provider", 1, {length}) = {text}'
+)
+_COMPANIES = 'SELECT "slug", "clientId" FROM "Company" WHERE substr("slug", 1, {length}) = {text}'
+_PROVIDER_OF_PLATFORM = (
+    'SELECT "provider", NULL FROM "PlatformIntegration"'
+    ' WHERE "provider" = {text} OR ({length} >= 6 AND substr("id", 1, {length}) = {text})'
+)
+_PROVIDER_OF_ID = (
+    'SELECT "provider", "clientId" FROM "ClientIntegration"'
+    ' WHERE {length} >= 6 AND substr("id", 1, {length}) = {text}'
 )
 _MERCHANTS = 'SELECT "id", "clientId" FROM "MerchantAccount" WHERE substr("id", 1, {length}) = {text}'
 _INTEGRATIONS = (
@@ -65,6 +75,59 @@ def clients(ctx: typer.Context, incomplete: str) -> list[str]:
 def tenants(ctx: typer.Context, incomplete: str) -> list[str]:
     """Slugs of all tenants."""
     return _column(ctx, _TENANTS, incomplete)
+
+
+def companies(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Slugs of companies."""
+    return _column(ctx, _COMPANIES, incomplete)
+
+
+def credentials(ctx: typer.Context, incomplete: str) -> list[str]:
+    """KEY= of each credential of the provider on the line, or of the one that its REF is of."""
+    return _fields(ctx, "credentialSchema", incomplete)
+
+
+def settings(ctx: typer.Context, incomplete: str) -> list[str]:
+    """KEY= of each setting, as `credentials`."""
+    return _fields(ctx, "settingsSchema", incomplete)
+
+
+def _fields(ctx: typer.Context, schema: str, incomplete: str) -> list[str]:
+    # What stands behind `=` may be a secret: nothing is said of values.
+    if "=" in incomplete:
+        return []
+    from avnz_int.definitions import loader  # noqa: PLC0415  # 5 ms
+
+    with contextlib.suppress(Exception):
+        # Behind an option without its value, arguments are parsed no more: they are left in `args`.
+        named = str(ctx.params.get("ref") or ctx.params.get("provider") or ctx.args[0])
+        provider = _provider_of(ctx, named) if "ref" in ctx.params else named
+        if loader.is_provider(provider):
+            seed = json.loads((loader.seeds_dir() / f"{provider}.json").read_bytes())
+            return _fit([f"{name}=" for name in seed[schema]["properties"]], incomplete)
+    return []
+
+
+def _provider_of(ctx: typer.Context, ref: str) -> str:
+    """The provider of the one integration that a REF names; empty if it is not clear."""
+    if ctx.parent is not None and ctx.parent.info_name == "platform":
+        found = [row[0] for row in _rows(ctx, _PROVIDER_OF_PLATFORM, ref.removeprefix(_PLATFORM))]
+    else:
+        given = ctx.params.get("client") or os.environ.get("AVNZ_INT_CLIENT") or ""
+        client, slash, name = ref.partition("/")
+        path = (client if slash else given, *(name or ref).rpartition("/")[::2])
+        of_client = _rows(ctx, _OF_CLIENT, path[0])
+        found = [row[1] for row in of_client if row[2] == path[2] and path[1] in {"", row[1]}]
+        found = found or [row[0] for row in _rows(ctx, _PROVIDER_OF_ID, ref)]
+    return found[0] if len(found) == 1 else ""
+
+
+def failing(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What `merchant route --fail` takes: accounts, integrations and providers."""
+    return _fit(
+        [*merchants(ctx, incomplete), *client_refs(ctx, incomplete), *_column(ctx, _PROVIDERS, incomplete)],
+        incomplete,
+    )
 
 
 def merchants(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -266,6 +266,7 @@ CredentialOption = Annotated[
         "--credential",
         metavar="KEY=SOURCE",
         help="A credential: KEY=@file, KEY=env:NAME, KEY=- (standard input), KEY=value if not secret.",
+        autocompletion=complete.credentials,
     ),
 ]
 CredentialsFile = Annotated[
@@ -273,7 +274,13 @@ CredentialsFile = Annotated[
     typer.Option("--credentials-file", metavar="FILE|-", help="All credentials as one JSON object."),
 ]
 SettingOption = Annotated[
-    list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="A setting of the provider.")
+    list[str] | None,
+    typer.Option(
+        "--setting",
+        metavar="KEY=VALUE",
+        help="A setting of the provider.",
+        autocompletion=complete.settings,
+    ),
 ]
 SettingsFile = Annotated[
     str | None, typer.Option("--settings-file", metavar="FILE|-", help="Settings as one JSON object.")

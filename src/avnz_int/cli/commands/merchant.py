@@ -76,7 +76,12 @@ def route(
     ] = False,
     fail: Annotated[
         list[str] | None,
-        typer.Option("--fail", metavar="REF", help="An account, integration or provider that is to fail."),
+        typer.Option(
+            "--fail",
+            metavar="REF",
+            help="An account, integration or provider that is to fail.",
+            autocompletion=complete.failing,
+        ),
     ] = None,
     form: Output = Format.TABLE,
 ) -> None:

@@ -27,7 +27,7 @@ def resolve(
             metavar="SLUG",
             callback=not_empty,
             help="A company: it has what its client has.",
-            autocompletion=complete.tenants,
+            autocompletion=complete.companies,
         ),
     ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Every client.")] = False,

@@ -45,7 +45,13 @@ def run(
     client: ClientOption = None,
     company: Annotated[
         str | None,
-        typer.Option("--company", metavar="SLUG", callback=not_empty, help="The company: its client's."),
+        typer.Option(
+            "--company",
+            metavar="SLUG",
+            callback=not_empty,
+            help="The company: its client's.",
+            autocompletion=complete.companies,
+        ),
     ] = None,
     platform: Annotated[bool, typer.Option("--platform", help="The organization's own.")] = False,
     category: CategoryFilter = None,
