@@ -114,3 +114,13 @@ def test_wrong(command: Command, words: tuple[str, ...], says: str) -> None:
     own(command)
     assert says in command.fails(*words, exit_code=2)["message"]
     assert [] == command("merchant", "pool", "list", "-o", "json").json
+
+
+def test_all_currencies(command: Command) -> None:
+    """`all` is every currency, and no code beside others: ALL is that of Albania."""
+    own(command)
+    words = (*CARDS, "--account", "Main", "--currency", "all", "--currency", "USD")
+    assert "goes with no other" in command.fails(*words, exit_code=2)["message"]
+    assert [] == command("merchant", "pool", "list", "-o", "json").json
+    (member,) = command(*words[:-2], "-o", "json").json["members"]
+    assert [] == member["currencies"]

@@ -9,6 +9,7 @@ import typer
 from avnz_int.cli import complete, output
 from avnz_int.cli.listing import listing
 from avnz_int.cli.state import ClientOption, Format, Output, State, Yes, not_empty, state_of
+from avnz_int.errors import UsageError
 from avnz_int.model.enums import Environment, PoolStrategy
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ def add(
     from avnz_int.model.inputs import UNSET  # noqa: PLC0415  # what a TAB does not need
     from avnz_int.model.routing import MemberChanges  # noqa: PLC0415  # what a TAB does not need
 
+    every = "all" in (currency or ())
+    if every and set(currency or ()) != {"all"}:
+        raise UsageError("--currency all is every one: it goes with no other")
     state = state_of(ctx)
     wanted = MemberChanges(
         account=account,
@@ -117,7 +121,7 @@ def add(
         transaction_limit=UNSET if transaction_limit is None else transaction_limit or None,
         monthly_limit=UNSET if monthly_limit is None else monthly_limit or None,
         limit_currency=UNSET if limit_currency is None else limit_currency,
-        currencies=UNSET if not currency else tuple(() if currency == ["all"] else currency),
+        currencies=UNSET if not currency else tuple(() if every else currency),
         strategy=strategy,
         environment=environment,
     )
