@@ -110,6 +110,13 @@ def test_all(command: Command) -> None:
     assert ["acme", "globex", "last"] == [line["client"] for line in lines]
 
 
+def test_offered(command: Command) -> None:
+    """Where only what the platform offers is left, the hint names what shows it."""
+    shared(command)
+    error = command.fails("resolve", "--client", "acme", *PAYMENTS, exit_code=3)
+    assert "avnz-int client available --client acme shows what can be taken up" == error["hint"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -159,6 +159,9 @@ CASES: dict[str, Case] = {
     # What the organization has and the client has not taken up.
     "offered for a fee": Case((Platform(columns=SHARED),), dropped={"nmi": "not_taken_up"}),
     "not shared": Case((Platform(),), dropped={"nmi": "not_shared"}),
+    "offered in the other environment": Case(
+        (Platform(columns=SHARED | SANDBOX),), dropped={"nmi": "wrong_environment"}
+    ),
     "offered beside the own": Case(
         (Platform(PAYFLOW, SHARED), Platform("stripe"), Own("a")),
         ("a",),

@@ -149,7 +149,7 @@ def ordered(own: Iterable[rows.Row], around: Surroundings) -> list[Candidate]:
         if row["id"] in taken_up:
             continue  # it stands there as the client's, in platform mode
         rule = _organization_refusal(row, around)
-        if around.of_client and rule is not Rule.NOT_TAKEN_UP:
+        if around.of_client and not (row["isSharedWithClients"] and _for_fee(row, around)):
             continue
         if rule is None:
             able.append((row, Level.ORGANIZATION))
@@ -190,12 +190,20 @@ def platform_refusal(row: rows.Row, around: Surroundings) -> Rule | None:
 
 
 def _organization_refusal(row: rows.Row, around: Surroundings) -> Rule | None:
+    # What costs a fee serves a client that agreed to it: it has an integration in platform mode.
+    if _for_fee(row, around):
+        if not row["isSharedWithClients"]:
+            return Rule.NOT_SHARED
+        # Taken up, it would be of that environment still.
+        here = row["environment"] == around.environment
+        return Rule.NOT_TAKEN_UP if here else Rule.WRONG_ENVIRONMENT
+    return platform_refusal(row, around)
+
+
+def _for_fee(row: rows.Row, around: Surroundings) -> bool:
     definition = around.definitions.get(row["provider"])
     offered = definition is not None and definition["isPlatformOffered"]
-    # What costs a fee serves a client that agreed to it: it has an integration in platform mode.
-    if offered or around.category is Category.PAYMENT_GATEWAY:
-        return Rule.NOT_TAKEN_UP if row["isSharedWithClients"] else Rule.NOT_SHARED
-    return platform_refusal(row, around)
+    return offered or around.category is Category.PAYMENT_GATEWAY
 
 
 def _place(row: rows.Row) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from avnz_int.errors import NotFoundError
 from avnz_int.model.actor import Actor
 from avnz_int.model.encode import encode
 from avnz_int.model.enums import Action, Category, Environment
-from avnz_int.model.routing import CandidateView, InForceView, Level, ResolutionView
+from avnz_int.model.routing import CandidateView, InForceView, Level, ResolutionView, Rule
 from avnz_int.services import access, candidates, layers, refs
 from avnz_int.services.candidates import Candidate, Surroundings
 from avnz_int.services.work import Work
@@ -128,11 +128,12 @@ def _in_force(taken: Candidate, around: Surroundings, *, explain: bool) -> InFor
 def _nothing(view: ResolutionView, listed: Sequence[CandidateView]) -> NotFoundError:
     whom = view.client if view.company is None else f"{view.company} (of {view.client})"
     why = "; ".join(f"{one.provider} {one.name}: {one.reason}" for one in listed)
-    hint = (
-        f"avnz-int client list --client {view.client} shows them; test, enable or take up one of them"
-        if listed
-        else f"avnz-int client add --client {view.client} makes one"
-    )
+    hints = []
+    if any(one.rule is not Rule.NOT_TAKEN_UP for one in listed):
+        hints = [f"avnz-int client list --client {view.client} shows them: test or enable one of them"]
+    if any(one.rule is Rule.NOT_TAKEN_UP for one in listed):
+        hints += [f"avnz-int client available --client {view.client} shows what can be taken up"]
+    hint = "; ".join(hints) or f"avnz-int client add --client {view.client} makes one"
     return NotFoundError(
         f"nothing is in force for {whom} in {view.category} ({view.environment})"
         + (f": {why}" if why else ""),
