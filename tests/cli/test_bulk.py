@@ -55,6 +55,16 @@ def test_exit_codes(command: Command) -> None:
     assert "line" in command("import", bad, exit_code=2).stdout
 
 
+def test_validate_only(command: Command) -> None:
+    """Records that are valid by themselves are neither created nor skipped: that was not asked."""
+    file = given(command, client_record("One"), client_record("Two"), client_record("Bad", client=""))
+    result = command("import", given(command, client_record(), client_record("Two")), "--validate-only")
+    assert "2 of 2 records are valid by themselves" in result.stderr
+    assert "would do" not in result.stderr
+    assert "skipped  0" in result.stdout
+    assert "would do" in command("import", file, "--dry-run", exit_code=None).stderr
+
+
 def test_hints(command: Command) -> None:
     """What to do about bad records is told below them, once."""
     two = given(command, client_record("One"), client_record("Two"))

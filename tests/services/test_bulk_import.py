@@ -259,6 +259,27 @@ def test_validate_only(services: Services) -> None:
     )
 
     assert [3] == [problem.line for problem in report.errors]
+    assert ((0, 0, 0, 1), True) == (counts(report), report.dry_run)
+
+
+def test_empty_name(services: Services) -> None:
+    """A tenant's empty name is refused, whether the tenant is there or not."""
+    services.tenants.add(ADMIN, "there")
+    records = [{"kind": "tenant", "slug": slug, "name": ""} for slug in ("new", "there")]
+    report = take(services, *records, options=replace(UNTESTED, if_exists=IfExists.UPDATE))
+    assert [("new", "invalid_input"), ("there", "invalid_input")] == [
+        (one.ref, one.code) for one in report.errors
+    ]
+
+
+def test_ref_of_bad(services: Services) -> None:
+    """A record that cannot be read is told by what its kind is called by."""
+    records = [{**record, "nope": 1} for record in (client_record("N"), platform_record())]
+    report = take(services, {"kind": "tenant", "slug": "t8", "name": "x", "nope": 1}, *records)
+    provider = records[1]["provider"]
+    assert ["t8", f"acme/{records[0]['provider']}/N", f"platform/{provider}"] == [
+        one.ref for one in report.errors
+    ]
 
 
 @pytest.mark.parametrize("test", [False, True])

@@ -76,7 +76,8 @@ class ImportReport:
 
     Attributes:
         errors: the first of them; `failed` counts all.
-        dry_run: whether this is only what would become of them.
+        dry_run: whether nothing was changed: this is only what would become of them; where they were
+            judged by themselves alone, only `failed` counts.
     """
 
     created: int

@@ -77,6 +77,8 @@ class Tally:
 
     def __init__(self) -> None:
         self._done = dict.fromkeys(Deed, 0)
+        self.judged = 0
+        """Those with nothing wrong, of which was not asked what is to be done."""
         self.failed = 0
         self.errors: list[Problem] = []
 
@@ -84,7 +86,10 @@ class Tally:
         """Count these."""
         for item in items:
             if item.error is None:
-                self._done[item.deed or Deed.SKIP] += 1
+                if item.deed is None:
+                    self.judged += 1
+                else:
+                    self._done[item.deed] += 1
                 continue
             self.failed += 1
             if len(self.errors) < MOST_ERRORS:
@@ -93,7 +98,7 @@ class Tally:
     @property
     def total(self) -> int:
         """All that were counted."""
-        return sum(self._done.values()) + self.failed
+        return sum(self._done.values()) + self.judged + self.failed
 
     def counts(self) -> dict[str, int]:
         """`created`, `updated`, `skipped`, `failed`."""
@@ -134,6 +139,7 @@ class _Run:
         self._actor = actor
         self._options = options
         self._on_batch = on_batch
+        self._notify = notify
         saver = Saver(work, prober, notify)
         self._judge = Judge(actor, options.if_exists, claims, saver, notify)
         self._tester: Tester | None = None
@@ -150,6 +156,11 @@ class _Run:
         if options.dry_run or options.validate_only:
             for items in self._batches(records()):
                 self._look(items)
+            if options.validate_only:
+                self._notify(
+                    f"{self.tally.judged} of {self.tally.total} records are valid by themselves; "
+                    "what is there already was not looked at, and nothing was changed"
+                )
             return self.tally.report(dry_run=True)
         if options.atomic:
             self._atomically(records)

@@ -90,6 +90,13 @@ _NEEDED: Mapping[Kind, tuple[str, ...]] = {
     Kind.PLATFORM: ("provider",),
     Kind.CLIENT: ("client", "provider"),
 }
+_REF: Mapping[str | None, tuple[str, ...]] = {
+    Kind.TENANT: ("slug",),
+    Kind.PLATFORM: ("provider",),
+    Kind.CLIENT: ("client", "provider", "name"),
+    None: ("slug", "client", "provider", "name"),
+}
+"""What people call it by; where it says of no kind what it is, all that might be."""
 _NAME_SHOWN = 64
 
 
@@ -119,7 +126,9 @@ def about(value: Any) -> tuple[str | None, str | None]:
         return None, None
     kind = value.get("kind")
     kind = kind if isinstance(kind, str) and kind in set(Kind) else None
-    parts = [value.get(name) for name in ("slug", "client", "provider", "name")]
+    parts = [value.get(name) for name in _REF[kind]]
+    if kind == Kind.PLATFORM:
+        parts = ["platform", *parts]
     named = [part[:_NAME_SHOWN] for part in parts if isinstance(part, str) and part]
     return kind, "/".join(named) or None
 

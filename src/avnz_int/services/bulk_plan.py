@@ -136,7 +136,7 @@ class Judge:
         if isinstance(record, TenantRecord):
             access.require_admin(self._actor, Action.TENANT_CREATE)
             checked_slug(record.slug)
-            names.checked_name(record.name or record.slug)
+            names.checked_name(record.slug if record.name is None else record.name)
             self._claim(item, "tenant", record.slug)
             return
         if record is None:

@@ -89,7 +89,7 @@ def import_(
     with bulk.on_batch("importing") as told:
         report = state.services.bulk_import.run(state.actor, records, options, on_batch=told)
     output.emit(state, form, report, lambda _: _table(state, report))
-    if report.dry_run:
+    if report.dry_run and not validate_only:
         state.notify("nothing was changed: this is what an import would do")
     if report.failed:
         raise _not_all(report, atomic=atomic)
