@@ -47,6 +47,16 @@ def test_prices_for_scripts(on_both: Command) -> None:
     assert 0.5 == view["clientPricing"]["percentageFee"]
 
 
+def test_long_ago(command: Command) -> None:
+    """A mistyped year could not be taken back: a price that has taken effect stays."""
+    shared(command)
+    before = command("share", "--list", "-o", "json").json
+    for day in ("0001-01-01", "0202-01-01T00:00:00Z", f"{clock.now() - timedelta(days=3660):%Y-%m-%d}"):
+        words = ("share", REF, "--flat-fee", "1", "--currency", "EUR", "--effective", day)
+        assert "10 years" in command.fails(*words, exit_code=2)["message"]
+    assert before == command("share", "--list", "-o", "json").json
+
+
 def test_simulate(on_both: Command) -> None:
     """A simulation works out both costs and the break-even, from the price in force or one to try."""
     platform(on_both)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from avnz_int import clock
-from avnz_int.db import billing, prices, rows
-from avnz_int.errors import ConflictError
+from avnz_int.db import prices, rows
+from avnz_int.errors import ConflictError, InvalidInputError
 from avnz_int.model.actor import Actor
 from avnz_int.model.pricing import Pricing
 from avnz_int.services.prices import Key, PriceBook, shown
 from avnz_int.services.work import Writing
+
+_LONGEST_AGO = timedelta(days=3653)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ def put(
     may be replaced by another of the same time; one that has stays as it was for good.
 
     Raises:
+        InvalidInputError: the time is more than 10 years ago.
         ConflictError: the time is in a month whose bills are final, or usage was recorded at another price.
     """
     key: Key = (platform_integration_id, offer.client_id, offer.pricing.currency)
@@ -65,6 +68,12 @@ def put(
 def _moment(offer: Offer, now: datetime) -> datetime:
     """From when the price is to be in force, in whole milliseconds, which every column keeps."""
     moment = (offer.effective or now).astimezone(UTC)
+    # A price that has taken effect stays: a mistyped year could not be taken back.
+    if moment < now - _LONGEST_AGO:
+        raise InvalidInputError(
+            "a price cannot take effect more than 10 years ago",
+            hint="look at the year, or leave the time out",
+        )
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
