@@ -167,6 +167,8 @@ def test_prune(command: Command) -> None:
     command("apply", "-f", command.file("acme.yaml", text), "--yes")
     empty = command.file("none.yaml", "{apiVersion: avnz-int/1, kind: Manifest, clients: []}")
     refused = command("apply", "-f", empty, "--prune", exit_code=5)
+    planned = command("plan", "-f", empty, "--prune", "-o", "json", exit_code=5)
+    assert "avnz-int apply" not in planned.error["hint"]
     assert "refused: it has merchant accounts" in refused.stdout
     assert "acme: it has merchant accounts" in refused.stderr
     told = command("plan", "-f", empty, "-o", "json", exit_code=0).json

@@ -55,6 +55,21 @@ def test_exit_codes(command: Command) -> None:
     assert "line" in command("import", bad, exit_code=2).stdout
 
 
+def test_hints_of_fields(command: Command) -> None:
+    """What is wrong with a record is told by its fields, not by the options of a command."""
+    command("import", "--no-test", given(command, client_record("There")))
+    file = given(
+        command,
+        client_record("One", credentials={}),
+        client_record("Two", priority=-1),
+        {**client_record("There"), "credentials": None, "environment": "production"},
+    )
+    words = ("import", "--no-test", file, "--if-exists", "update", "-o", "json")
+    errors = command(*words, exit_code=2).json["errors"]
+    assert ["invalid_fields", "invalid_input", "invalid_input"] == [one["code"] for one in errors]
+    assert "--" not in "".join(f"{one['message']}{one['hint']}" for one in errors)
+
+
 def test_validate_only(command: Command) -> None:
     """Records that are valid by themselves are neither created nor skipped: that was not asked."""
     file = given(command, client_record("One"), client_record("Two"), client_record("Bad", client=""))

@@ -59,6 +59,13 @@ def test_refused(command: Command, words: tuple[str, ...], code: int) -> None:
     assert before == events(command)
 
 
+def test_hint_quotes(command: Command) -> None:
+    """A hint can be pasted, whatever the name has in it."""
+    own(command, "My Pay", "--no-test")
+    told = command("run", "acme/My Pay", "--", "true", exit_code=5).stderr
+    assert "hint: avnz-int test 'acme/My Pay'\n" in told
+
+
 def test_no_database(bare: Command) -> None:
     """Without a database nothing runs."""
     assert "not_initialized" in bare(*RUN, "true", exit_code=5, env={"AVNZ_INT_OUTPUT": "json"}).stderr

@@ -279,6 +279,9 @@ def test_nothing_to_bill(services: Services, hand: Hand) -> None:
 
 def test_first_month(scene: Services, hand: Hand) -> None:
     """The first month that is closed is the first with anything to bill; later ones may be without."""
+    with pytest.raises(ConflictError) as told:
+        scene.billing.close(ADMIN, "2027-12")
+    assert "2028-01 can be closed once it is over" == told.value.hint
     scene.clients.delete(ADMIN, "acme/Ours")
     hand.set(2028, 4, 1)
     for month in ("2017-12", "2027-12"):

@@ -148,7 +148,9 @@ def _closable(connection: Connection, month: Month) -> Month | None:
         if month < expected:
             raise ConflictError(
                 f"there is nothing to bill before {expected}",
-                hint=f"avnz-int billing close --month {expected}",
+                hint=f"avnz-int billing close --month {expected}"
+                if expected.end <= clock.now()
+                else f"{expected} can be closed once it is over",
             )
     if month > expected:
         raise ConflictError(

@@ -22,6 +22,7 @@ from avnz_int.errors import (
     HiddenProviderError,
     InvalidInputError,
     NotFoundError,
+    SchemaViolationError,
 )
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
@@ -112,6 +113,11 @@ class Judge:
     def refuse(self, item: Item, exc: AvnzError) -> None:
         """Keep an item out; a denial is kept for the audit trail."""
         item.error = exc
+        # What commands take as options are fields here.
+        if isinstance(exc, SchemaViolationError) and item.found is not None:
+            exc.hint = f"avnz-int definitions show {item.found.provider} lists the fields"
+        elif exc.hint is not None and "--credential" in exc.hint:
+            exc.hint = "write all of them into the record, under credentials"
         if isinstance(exc, DENIALS):
             action = _CREATES.get(item.kind or "", Action.BULK_IMPORT)
             self.denied.append(Denial(action, Target(_TABLES.get(item.kind or "", "Client")), exc))

@@ -38,7 +38,7 @@ def checked_priority(priority: int) -> int:
         InvalidInputError: out of range.
     """
     if not 0 <= priority <= _MAX_PRIORITY:
-        raise InvalidInputError(f"--priority must be from 0 to {_MAX_PRIORITY}")
+        raise InvalidInputError(f"priority must be from 0 to {_MAX_PRIORITY}")
     return priority
 
 

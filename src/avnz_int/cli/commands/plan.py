@@ -24,7 +24,9 @@ def plan(
         raise DiffersError(
             f"the database is not as {file} says: {view.create} to create, {view.update} to update,"
             f" {view.delete} to delete",
-            hint=f"avnz-int apply -f {file}{' --prune' if prune else ''}",
+            hint="some of it is refused: change the file, or what stands in the way"
+            if any(change.refused is not None for change in view.changes)
+            else f"avnz-int apply -f {file}{' --prune' if prune else ''}",
             details={"create": view.create, "update": view.update, "delete": view.delete},
         )
 
