@@ -117,6 +117,12 @@ def test_yaml(command: Command) -> None:
 
     told = command("import", "-", "--format", "yaml", "--if-exists", "skip", "-o", "json", stdin=out).json
     assert (5, 0) == (told["skipped"], told["failed"])
+    # What is a number to YAML 1.2 alone.
+    for slug, name in (("odd1", "1e3"), ("odd2", "0o17"), ("odd3", "no"), ("odd4", "+.5")):
+        command("tenant", "add", slug, "--name", name)
+    out = command("export", "--format", "yaml").stdout
+    told = command("import", "-", "--format", "yaml", "--if-exists", "update", "-o", "json", stdin=out).json
+    assert (9, 0, 0) == (told["skipped"], told["failed"], told["updated"])
 
 
 def test_bundles(command: Command) -> None:

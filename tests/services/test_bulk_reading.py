@@ -65,6 +65,40 @@ def test_large_scalar() -> None:
     assert [None, None, 3] == [None if one.problem is None else one.line for one in read]
 
 
+def test_words_of_yaml() -> None:
+    """A bare word is what it is in a manifest, by YAML 1.2."""
+    text = (
+        "a: no\nb: on\nc: 12:30\nd: 2026-12-01\ne: True\nf: 1e3\ng: ~\nh: '1'\ni: 017\nj: |\n  1\nyes: .5\n"
+    )
+    value = {"a": "no", "b": "on", "c": "12:30", "d": "2026-12-01", "e": True, "f": 1000.0, "g": None}
+    value |= {"h": "1", "i": 17, "j": "1\n", "yes": 0.5}
+    for given_text in (text, f"---\n{text}", "-\n" + "".join(f"  {line}\n" for line in text.splitlines())):
+        assert [value] == [one.value for one in reading(given_text.encode(), Form.YAML)()]
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ("x: &a 1", "an anchor (&name)"),
+        ("&a x: 1", "an anchor (&name)"),
+        ("x: *a", "an alias (*name)"),
+        ("x: !!str 1", "a tag (!name)"),
+        ("x: !env A", "a tag (!name)"),
+        ("x: !!map {}", "a tag (!name)"),
+        ("x: 0x1F", "a number that JSON has no form for"),
+        ("x: .nan", "a number that JSON has no form for"),
+        ("x: 1e999", "a number that JSON has no form for"),
+        ("[1]: x", "a name that is no plain word"),
+    ],
+)
+def test_odd_yaml(odd: str, words: str) -> None:
+    """What JSON has no form for is refused with its line, and the next record is taken."""
+    bad, good = reading(f"---\nkind: x\n{odd}\n---\ny\n".encode(), Form.YAML)()
+
+    assert (2, "y") == (bad.line, good.value)
+    assert (bad.problem or "").startswith(f"line 3: {words}")
+
+
 def test_many_empty_documents() -> None:
     """What holds no record is of none, however much there is."""
     read = list(reading(b"---\n" * (MIB // 2) + b"--- a\n", Form.YAML)())

@@ -1,22 +1,23 @@
 """Records as YAML: a stream of documents, or one document that is a list; each read as it comes.
 
-Only what JSON can say: no anchors, no tags, no dates that a bare word would become.
+Only what JSON can say, and a bare word is what it is in a manifest (`services.manifest_reading`).
 """
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator
+from decimal import Decimal
 from io import BytesIO
 from typing import Any, BinaryIO, ClassVar
 
 import yaml
 from yaml.composer import Composer
-from yaml.constructor import SafeConstructor
 from yaml.cyaml import CParser
 from yaml.resolver import Resolver
 
 from avnz_int.model.bulk import Given
+from avnz_int.services.manifest_reading import ALIAS, ANCHOR, NAME, NUMBER, TAG, bare
 
 _LARGEST = 1024 * 1024
 _READ = 64 * 1024
@@ -25,26 +26,33 @@ _AHEAD = 64 * 1024
 _END = "; nothing behind it was read"
 
 
-class _Loader(Composer, CParser, SafeConstructor, Resolver):  # type: ignore[misc]  # PyYAML has no types
+class _Loader(Composer, CParser, Resolver):  # type: ignore[misc]  # PyYAML has no types
     """libyaml's parser under PyYAML's own composer, which can stop behind each item of a list."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":merge"))]
-        for first, resolvers in Resolver.yaml_implicit_resolvers.items()
-    }
+    # What a bare word is, is decided by `bare`.
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, stream: _Behind) -> None:
         self.behind = stream
         CParser.__init__(self, stream)
         Composer.__init__(self)
-        SafeConstructor.__init__(self)
         Resolver.__init__(self)
         self.begin = 0
         self.begin_line = 1
+        self.refused: str | None = None
+
+    def refuse_odd(self, event: Any) -> None:
+        """Keep in mind what a record is to be refused for."""
+        what = ALIAS if isinstance(event, yaml.AliasEvent) else ANCHOR if event.anchor is not None else None
+        if what is None and event.tag is not None:
+            what = TAG
+        if what is not None and self.refused is None:
+            self.refused = f"line {event.start_mark.line + 1}: {what}"
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """The next node; an alias is none that JSON has, and may stand for a million others."""
         event = self.peek_event()
+        self.refuse_odd(event)
         if isinstance(event, yaml.AliasEvent):
             self.get_event()
             return yaml.ScalarNode("alias", "")
@@ -113,7 +121,7 @@ def _documents(loader: Any) -> Iterator[Given]:
         loader.behind.next_record()
         loader.get_event()  # the document's start
         if loader.check_event(yaml.SequenceStartEvent):
-            loader.get_event()
+            loader.refuse_odd(loader.get_event())
             while not loader.check_event(yaml.SequenceEndEvent):
                 yield _record(loader)
             loader.get_event()
@@ -139,33 +147,40 @@ def _record(loader: Any) -> Given:
     loader.behind.next_record()
     # What breaks off before the next record is known to begin is told by where this one ends.
     loader.begin_line = node.end_mark.line + 1
+    refused, loader.refused = loader.refused, None
+    if refused is not None:
+        return Given(start.line + 1, problem=refused)
     try:
-        return Given(start.line + 1, _plain(loader, node))
+        return Given(start.line + 1, _plain(node))
     except _RefusedError as exc:
         return Given(start.line + 1, problem=str(exc))
 
 
-_PLAIN = {"tag:yaml.org,2002:" + name for name in ("str", "int", "float", "bool", "null")}
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
-
-
-def _plain(loader: Any, node: Any) -> Any:
+def _plain(node: Any) -> Any:
     """The JSON value of a node."""
-    if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
+    if isinstance(node, yaml.MappingNode):
         found: dict[str, Any] = {}
         for key, part in node.value:
-            name = _plain(loader, key)
-            if not isinstance(name, str):
-                raise _RefusedError("a name that is no string; quote it")
-            if name in found:
-                raise _RefusedError("an object has a name twice")
-            found[name] = _plain(loader, part)
+            if not isinstance(key, yaml.ScalarNode):
+                raise _refused(key, NAME)
+            if key.value in found:
+                raise _refused(key, "an object has a name twice")
+            found[key.value] = _plain(part)
         return found
-    if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
-        return [_plain(loader, part) for part in node.value]
-    if not isinstance(node, yaml.ScalarNode) or node.tag not in _PLAIN:
-        raise _RefusedError("a tag or value that JSON has no form for; quote it")
-    kind = node.tag.rpartition(":")[2]
-    if kind in {"int", "float"} and not _NUMBER.fullmatch(node.value):
-        raise _RefusedError("a number that JSON has no form for; quote it")
-    return loader.construct_object(node)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(part) for part in node.value]
+    if node.style:  # quoted, or a block
+        return node.value
+    try:
+        value = bare(node.value)
+    except ValueError:
+        raise _refused(node, NUMBER) from None
+    if isinstance(value, Decimal):
+        value = float(value)
+        if math.isinf(value):
+            raise _refused(node, NUMBER)
+    return value
+
+
+def _refused(node: Any, what: str) -> _RefusedError:
+    return _RefusedError(f"line {node.start_mark.line + 1}: {what}")

@@ -27,6 +27,14 @@ _ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-f
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+ALIAS = "an alias (*name); write the value out"
+ANCHOR = "an anchor (&name); write the values out"
+TAG = "a tag (!name); leave it out"
+NAME = "a name that is no plain word"
+NUMBER = "a number that JSON has no form for; quote it"
+"""What is refused, as a person is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A value and its line; an object's value is name -> Node, a list's a list of Nodes."""
@@ -60,6 +68,25 @@ def read(text: str, origin: str) -> Node:
     raise InvalidInputError(
         f"{origin}{where} not YAML", hint="check indentation, quotes and colons around this line"
     )
+
+
+def bare(text: str) -> Any:
+    """What a word without quotes is.
+
+    Raises:
+        ValueError: a number that JSON has no form for.
+    """
+    if text in _NULL:
+        return None
+    if text in _BOOLEAN:
+        return _BOOLEAN[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return Decimal(text)
+    if _ODD_NUMBER.fullmatch(text):
+        raise ValueError(NUMBER)
+    return text
 
 
 def _as_yaml(text: str) -> str:
@@ -99,14 +126,14 @@ class _Builder:
     def _node(self, event: Any, depth: int) -> Node:
         kind = type(event)
         if kind is yaml.AliasEvent:
-            self._fail(event, "an alias (*name); write the value out")
+            self._fail(event, ALIAS)
         if event.anchor is not None:
-            self._fail(event, "an anchor (&name); write the values out")
+            self._fail(event, ANCHOR)
         line = event.start_mark.line + 1
         if kind is yaml.ScalarEvent:
             return Node(self._scalar(event), line)
         if event.tag is not None:
-            self._fail(event, "a tag (!name); leave it out")
+            self._fail(event, TAG)
         if depth == _DEEPEST:
             self._fail(event, "nested too deeply")
         if kind is yaml.SequenceStartEvent:
@@ -119,8 +146,8 @@ class _Builder:
     def _object(self, depth: int) -> dict[str, Node]:
         found: dict[str, Node] = {}
         while not isinstance(event := self._parser.get_event(), yaml.MappingEndEvent):
-            if type(event) is not yaml.ScalarEvent or event.anchor is not None:
-                self._fail(event, "a name that is no plain word")
+            if type(event) is not yaml.ScalarEvent or event.anchor is not None or event.tag is not None:
+                self._fail(event, NAME)
             name = event.value
             if name in found:
                 # Not the name: it may be a secret, pasted in the wrong place.
@@ -132,21 +159,14 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
-        if event.tag not in {None, "!"} and event.tag != "tag:yaml.org,2002:str":
-            self._fail(event, "a tag (!name); leave it out")
+        if event.tag is not None:
+            self._fail(event, TAG)
         if not event.implicit[0]:
             return text
-        if text in _NULL:
-            return None
-        if text in _BOOLEAN:
-            return _BOOLEAN[text]
-        if _INTEGER.fullmatch(text):
-            return int(text)
-        if _DECIMAL.fullmatch(text):
-            return Decimal(text)
-        if _ODD_NUMBER.fullmatch(text):
-            self._fail(event, "a number that JSON has no form for; quote it")
-        return text
+        try:
+            return bare(text)
+        except ValueError:
+            self._fail(event, NUMBER)
 
     def _fail(self, event: Any, what: str) -> NoReturn:
         raise InvalidInputError(f"{self._origin} line {event.start_mark.line + 1}: {what}")

@@ -160,9 +160,21 @@ def _write_array(out: IO[str], records: Iterable[dict[str, Any]]) -> None:
 def _write_yaml(out: IO[str], records: Iterable[dict[str, Any]]) -> None:
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    from avnz_int.services.manifest_reading import bare
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # PyYAML has no types
+        """Quotes what YAML 1.2 takes for a number, and the 1.1 of PyYAML does not."""
+
+    def text(dumper: Any, value: str) -> Any:
+        try:
+            quoted = not isinstance(bare(value), str)
+        except ValueError:
+            quoted = True
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if quoted else None)
+
+    Dumper.add_representer(str, text)
     for record in records:
-        out.write(yaml.dump(record, Dumper=dumper, allow_unicode=True, sort_keys=False, explicit_start=True))
+        out.write(yaml.dump(record, Dumper=Dumper, allow_unicode=True, sort_keys=False, explicit_start=True))
 
 
 def _write_csv(out: IO[str], records: Iterable[dict[str, Any]], kinds: list[Kind]) -> None:
