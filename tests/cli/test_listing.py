@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from avnz_int.cli.listing import Condition, Pick
 from avnz_int.errors import ConflictError, UsageError
 from support.cli import Command
-from support.commands import every_command, own
+from support.commands import every_command, own, shared
 
 VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "B", "10", "é"])
 ROWS = st.lists(st.fixed_dictionaries({"a": VALUES, "b": VALUES}), max_size=12).map(
@@ -151,3 +151,25 @@ def test_export_table(command: Command) -> None:
     assert {"tenant", "client"} == {row["kind"] for row in rows}
     assert {"acme"} == {row["client"] for row in rows if row["kind"] == "client"}
     assert "" == rows[0]["provider"]
+
+
+def test_by_option(command: Command) -> None:
+    """What lists where an option says so takes them with that option, and refuses them without."""
+    command("tenant", "add", "last")
+    everybody = ("resolve", "--all", "--category", "payment_gateway")
+    for form in ("table", "json"):
+        told = command(*everybody, "--sort", "-client", "--limit", "1", "--columns", "client", "-o", form)
+        assert ("last" in told.stdout, "acme" in told.stdout) == (True, False)
+        cursor = told.stderr.split("--cursor ")[1].strip()
+        more = ("--sort", "-client", "--limit", "1", "--columns", "client", "--cursor", cursor)
+        assert "globex" in command(*everybody, *more, "-o", form).stdout
+    assert "inForce" in command(*everybody, "--columns", "client,inForce", "-o", "csv").stdout
+    shared(command)
+    words = ("share", "--list", "--columns", "provider", "-o", "json")
+    assert [{"provider": "paypal_payflow"}] == command(*words, "--filter", "isSharedWithClients=true").json
+    assert [] == command(*words, "--filter", "isSharedWithClients=false").json
+    for wrong in (
+        ("share", "platform/paypal_payflow", "--flat-fee", "1", "--limit", "1"),
+        ("resolve", "--client", "acme", "--category", "payment_gateway", "--columns", "client"),
+    ):
+        assert " go with --" in command.fails(*wrong, exit_code=2)["message"]

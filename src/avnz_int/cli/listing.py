@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from avnz_int.cli.state import not_empty, state_of
+from avnz_int.cli.state import State, not_empty, state_of
 from avnz_int.errors import ConflictError, UsageError
 
 Row = Mapping[str, Any]
@@ -100,6 +100,16 @@ def listing(*, paged: bool = True) -> Callable[[Callable[..., None]], Callable[.
         return run
 
     return decorated
+
+
+def require_listing(state: State, option: str) -> None:
+    """Nothing, unless one of these options is given where a command lists nothing.
+
+    Raises:
+        UsageError: it is.
+    """
+    if state.pick is not None and state.pick.asked:
+        raise UsageError(f"--columns, --sort, --filter, --limit and --cursor go with {option}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,5 +267,5 @@ def _rank(key: str, down: bool, row: Row) -> tuple[bool, str, Any]:  # for parti
 
 
 def _identity(row: Row) -> Any:
-    """What tells a row from the others: its id, or all of it."""
-    return row["id"] if "id" in row else json.dumps(row, sort_keys=True)
+    """What tells a row from the others: its id, or where it has none all of it."""
+    return row["id"] if row.get("id") is not None else json.dumps(row, sort_keys=True)

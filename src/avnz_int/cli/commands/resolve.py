@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from avnz_int.cli import complete, output
+from avnz_int.cli.listing import listing, require_listing
 from avnz_int.cli.state import ClientOption, Format, Output, State, not_empty, state_of
 from avnz_int.errors import UsageError
 from avnz_int.model.enums import Category, Environment
@@ -16,6 +17,7 @@ _CANDIDATES = ("position", "provider", "name", "level", "mode", "environment", "
 _SETTINGS = ("setting", "value", "origin")
 
 
+@listing()
 def resolve(
     ctx: typer.Context,
     category: Annotated[Category, typer.Option("--category", help="What for.")],
@@ -46,6 +48,7 @@ def resolve(
     if everybody:
         _all(state, form, category, environment, explain=explain)
         return
+    require_listing(state, "--all")
     view = state.services.resolution.resolve(
         state.actor,
         category,
@@ -62,7 +65,9 @@ def _all(state: State, form: Format, category: Category, environment: Environmen
         state.actor, category, environment=environment, explain=explain
     )
     if form is Format.TABLE:
-        lines = [_line(view) for view in views]
+        from avnz_int.model.encode import encode
+
+        lines = [encode(view) | _line(view) for view in views]
         output.emit_all(state, form, lines, _ALL, empty="no clients")
     else:
         output.emit_all(state, form, views, ())

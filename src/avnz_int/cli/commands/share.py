@@ -10,6 +10,8 @@ import typer
 
 from avnz_int import clock
 from avnz_int.cli import complete, output
+from avnz_int.cli.listing import listing as listed
+from avnz_int.cli.listing import require_listing
 from avnz_int.cli.state import Format, Output, State, Yes, not_empty, state_of
 from avnz_int.errors import UsageError
 from avnz_int.model.encode import encode
@@ -21,6 +23,7 @@ _COLUMNS = ("provider", "name", "environment", "status", "isSharedWithClients", 
 _TIMES = {"in_force": "since", "upcoming": "from"}
 
 
+@listed()
 def share(
     ctx: typer.Context,
     ref: Annotated[
@@ -114,6 +117,8 @@ def share(
     ]
     whose = {"--for": client, "--currency": currency}
     _require_fitting(deeds, ref, fees | terms | whose, simulation, terms, revoke=revoke)
+    if not listing:
+        require_listing(state, "--list")
     if listing:
         _list(state, form)
     elif ref is None:
