@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from avnz_int import clock
-from avnz_int.db import prices, rows
+from avnz_int.db import billing, prices, rows
 from avnz_int.errors import ConflictError, InvalidInputError
 from avnz_int.model.actor import Actor
 from avnz_int.model.pricing import Pricing

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from shlex import quote
 from typing import Any
 
 from sqlalchemy import Connection
@@ -255,13 +254,8 @@ def _require_given(actor: Actor, one: Chosen) -> None:
 def _refused(one: Chosen, rule: Rule) -> ConflictError:
     test = shlex.join(("avnz-int", "test", one.name))
     if rule in _UNTESTED:
-        return UnverifiedError(
-            f"{one.name} has not passed a connection test", hint=f"avnz-int test {quote(one.name)}"
-        )
-    return ConflictError(
-        f"{one.name} is not in force: {REASONS[rule]}",
-        hint=f"avnz-int test {quote(one.name)}, then enable it",
-    )
+        return UnverifiedError(f"{one.name} has not passed a connection test", hint=test)
+    return ConflictError(f"{one.name} is not in force: {REASONS[rule]}", hint=f"{test}, then enable it")
 
 
 def _none(
