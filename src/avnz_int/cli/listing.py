@@ -103,7 +103,7 @@ def listing(*, paged: bool = True) -> Callable[[Callable[..., None]], Callable[.
 
 
 def require_listing(state: State, option: str) -> None:
-    """Nothing, unless one of these options is given where a command lists nothing.
+    """Refuse these options where a command lists nothing.
 
     Raises:
         UsageError: it is.
