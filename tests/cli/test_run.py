@@ -63,7 +63,7 @@ def test_hint_quotes(command: Command) -> None:
     """A hint can be pasted, whatever the name has in it."""
     own(command, "My Pay", "--no-test")
     told = command("run", "acme/My Pay", "--", "true", exit_code=5).stderr
-    assert "hint: avnz-int test 'acme/My Pay'\n" in told
+    assert "hint: avnz-int test 'acme/paypal_payflow/My Pay'\n" in told
 
 
 def test_no_database(bare: Command) -> None:

@@ -79,7 +79,7 @@ BAD: dict[str, tuple[NewClient, type[AvnzError], int, str]] = {
     "name of spaces": (_new(name="  "), InvalidInputError, 2, "1 to 200"),
     "name that is no UTF-8": (_new(name="a\udcff"), InvalidInputError, 2, "control"),
     "description with bell": (_new(description="\a"), InvalidInputError, 2, "control"),
-    "priority too large": (_new(priority=2**40), InvalidInputError, 2, "--priority"),
+    "priority too large": (_new(priority=2**40), InvalidInputError, 2, "priority must be"),
     "nothing shared": (
         _new(mode=Mode.PLATFORM, credentials=None),
         NotSharedError,

@@ -166,8 +166,8 @@ WRONG: dict[str, tuple[dict[str, Any], type[AvnzError], str]] = {
     "no client": ({"ref": "a", "client": "nobody"}, NotFoundError, "nobody"),
     "no name": ({"ref": "a", "name": " "}, InvalidInputError, "1 to 200"),
     "a path for a name": ({"ref": "a", "name": "a/b"}, InvalidInputError, "'/'"),
-    "negative priority": ({"ref": "a", "priority": -1}, InvalidInputError, "--priority"),
-    "huge priority": ({"ref": "a", "priority": 2**31}, InvalidInputError, "--priority"),
+    "negative priority": ({"ref": "a", "priority": -1}, InvalidInputError, "priority must be"),
+    "huge priority": ({"ref": "a", "priority": 2**31}, InvalidInputError, "priority must be"),
     "negative weight": ({"ref": "a", "weight": -1}, InvalidInputError, "--weight"),
     "huge weight": ({"ref": "a", "weight": 1_000_001}, InvalidInputError, "--weight"),
     "a limit of nothing": (
