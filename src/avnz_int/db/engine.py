@@ -92,7 +92,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees all of the database as it was at one moment."""
-        with self._transaction("BEGIN", "REPEATABLE READ, READ ONLY") as connection:
+        with self._transaction("BEGIN", reading=True) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -109,12 +109,14 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str, isolation: str | None = None) -> Iterator[Connection]:
+    def _transaction(self, begin: str, *, reading: bool = False) -> Iterator[Connection]:
+        options: dict[str, Any] = {_MODE: begin}
+        if reading and not self.is_sqlite:
+            # psycopg says it with its BEGIN.
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self._translated(), self.engine.connect() as opened:
-            connection = opened.execution_options(**{_MODE: begin})
+            connection = opened.execution_options(**options)
             with connection.begin():
-                if isolation and not self.is_sqlite:
-                    connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
                 if not self._checked:
                     self._check_version(connection)
                     self._checked = True
