@@ -82,18 +82,18 @@ def test_killed(scene: Services, driver: Driver, tmp_path: Path, prepared_url: s
     """A run that is killed leaves whole batches; the same file again adds the rest."""
     now = clock.rfc3339(clock.now())
     path = tmp_path / "usage.jsonl"
-    path.write_bytes(as_file(line(f"T-{n}", 1, occurredAt=now) for n in range(6_000)))
+    path.write_bytes(as_file(line(f"T-{n}", 1, occurredAt=now) for n in range(30_000)))
     process = driver.start("meter", file=str(path), batch=BATCH)
     deadline = time.monotonic() + 60
     while not (found := _count(prepared_url)) and time.monotonic() < deadline:
         time.sleep(0.005)
     process.kill()
     found = _count(prepared_url)
-    assert 0 < found < 6_000
+    assert 0 < found < 30_000
     assert 0 == found % BATCH
     with path.open("rb") as lines:
         report = scene.usage.record(ADMIN, lines, UsageFormat.JSONL)
-    assert (6_000 - found, found) == (report.recorded, report.duplicates)
+    assert (30_000 - found, found) == (report.recorded, report.duplicates)
     assert scene.audit.verify(ADMIN).valid
 
 
