@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from avnz_int.db import migrate
 from avnz_int.db.engine import Database
+from support.metering import Hand
 from support.postgres import PostgresDatabases, shared_server
 from support.scenes import SteeredGateway
 from support.services import prepared
@@ -146,6 +147,12 @@ def prepared_postgres(
         pass
     yield name, folder
     postgres.drop_database(name)
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    """The clock, put to any time by the test."""
+    return Hand(monkeypatch)
 
 
 @pytest.fixture

@@ -13,12 +13,6 @@ from support.metering import JOINED, START, Hand, as_file, line
 
 
 @pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    """The clock."""
-    return Hand(monkeypatch)
-
-
-@pytest.fixture
 def metered(command: Command, hand: Hand) -> Command:
     """Command lines on 2028-02-02, when acme has used the platform's gateway since 2028-01-11."""
     hand.moment = START

@@ -16,12 +16,6 @@ pytestmark = pytest.mark.sqlite_first
 
 
 @pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    """The clock."""
-    return Hand(monkeypatch)
-
-
-@pytest.fixture
 def scene(services: Services, hand: Hand) -> Services:
     """Acme uses the platform's gateway; it is Tuesday, the 1st of February 2028, in week 5."""
     metered(services, hand)

@@ -22,12 +22,6 @@ pytestmark = pytest.mark.sqlite_first
 
 
 @pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    """The clock."""
-    return Hand(monkeypatch)
-
-
-@pytest.fixture
 def scene(services: Services, hand: Hand) -> Services:
     """Acme uses the platform's gateway; it is the 20th of January 2028."""
     metered(services, hand)

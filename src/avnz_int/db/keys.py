@@ -77,6 +77,19 @@ def listing(connection: Connection, purpose: KeyPurpose | None = None) -> Sequen
     return rows.every(connection, statement)
 
 
+def needed(connection: Connection) -> list[Row]:
+    """The active data keys, and the older ones beside whose id a sealed value stands."""
+    held = listing(connection)
+    older = [row for row in held if row["status"] == KeyStatus.DECRYPT_ONLY.value]
+    found = [row for row in held if row["status"] == KeyStatus.ACTIVE.value]
+    return found + [row for row in older if any(_is_named(connection, one, row["id"]) for one in SEALED)]
+
+
+def _is_named(connection: Connection, sealed: SealedColumn, key_id: str) -> bool:
+    column = sealed.table.c[sealed.key_column]
+    return connection.execute(select(column).where(column == key_id).limit(1)).first() is not None
+
+
 def readable_ids(connection: Connection) -> set[str]:
     """Ids of the credential keys that still have material."""
     statement = select(KEY.c.id).where(

@@ -70,7 +70,7 @@ class Json(_Jsonb):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         """What makes a value from the database's: a JSON value; on PostgreSQL the driver has made one."""
-        return None if dialect.name == "postgresql" else _parsed
+        return None if dialect.name == "postgresql" else parsed
 
 
 class Sealed(_Jsonb):
@@ -114,7 +114,7 @@ class TextArray(TypeDecorator[list[str]]):
         """From the database; foreign text is the only string of its list, so that it stays one."""
         if value is None or isinstance(value, list):
             return value
-        found = _parsed(value)
+        found = parsed(value)
         fits = isinstance(found, list) and all(isinstance(one, str) for one in found)
         return found if fits else [str(value)]
 
@@ -129,7 +129,8 @@ def _time(stored: Any) -> Any:
         return stored
 
 
-def _parsed(stored: Any) -> Any:
+def parsed(stored: Any) -> Any:
+    """A JSON value as either database gives it; foreign text as it is."""
     try:
         return None if stored is None else json.loads(stored)
     except (TypeError, ValueError):

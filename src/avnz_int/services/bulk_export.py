@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -12,6 +11,7 @@ from avnz_int.crypto import bundle
 from avnz_int.crypto._locks import Lock
 from avnz_int.crypto.cipher import Cipher
 from avnz_int.db import bulk, platform, rows
+from avnz_int.db.types import parsed
 from avnz_int.errors import KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.bulk import ExportReport, Progress, Selection
@@ -272,14 +272,6 @@ def _tenant(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "tenant", **row}
 
 
-def _value(stored: Any) -> Any:
-    """A JSON value as either database gives it; foreign text as it is."""
-    try:
-        return json.loads(stored) if isinstance(stored, str) else stored
-    except ValueError:
-        return stored
-
-
 def _platform(values: Any) -> dict[str, Any]:
     provider, name, description, environment, status, settings, key_id, *offer = values
     is_shared, is_default, pricing = offer
@@ -290,12 +282,12 @@ def _platform(values: Any) -> dict[str, Any]:
         "description": description,
         "environment": environment,
         "status": status,
-        "settings": _value(settings),
+        "settings": parsed(settings),
         "credentials": MASK,
         "keyId": key_id,
         "isSharedWithClients": is_shared,
         "isDefaultForNewClients": is_default,
-        "clientPricing": _value(pricing),
+        "clientPricing": parsed(pricing),
     }
 
 
@@ -313,7 +305,7 @@ def _client(values: Any) -> dict[str, Any]:
         "isDefault": is_default,
         "priority": priority,
         "status": status,
-        "settings": _value(settings),
+        "settings": parsed(settings),
         "credentials": None if mode == Mode.PLATFORM else MASK,
         "keyId": key_id,
     }

@@ -157,7 +157,7 @@ class Saver:
         if not isinstance(wanted.settings, Unset):
             settings = integrations.merged_settings(settings, wanted.settings)
             values["settings"] = settings
-        elif not isinstance(wanted.credentials, Unset):
+        elif not isinstance(wanted.credentials, Unset) and settings != row["settings"]:
             # Those that are no object must go: nothing can be sealed beside them.
             values["settings"] = settings
         environment = Environment(row["environment"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, BinaryIO
@@ -155,12 +155,16 @@ class _Run:
             # Whatever changes clients, integrations, prices or months writes an event: no event, no change.
             if self._places is None or work.sequence != self._known_at:
                 self._places = Places(work.connection, self._actor)
-            records, kept = self._in_one_currency(work, *self._records(work, self._places, batch))
+            records, kept = self._records(work, self._places, batch)
+            charges = _charges(work, records)
+            records, kept = self._in_one_currency(work, records, kept, charges)
             new = usage.insert(work.connection, records) if records else 0
             if new < len(records):
                 self._compare(work, kept, records, len(records) - new)
             self._touched.update((record[0], record[3]) for record in records)
-            self._touched.update(_voided(work, records))
+            # A void may have named another integration than its charge's.
+            voided = {_charge_of(record) for record in records if record[1] == UsageType.VOID}
+            self._touched.update((key[0], charges[key][0]) for key in voided & charges.keys())
             if last:
                 usage_sums.refresh_caches(work.connection, self._touched)
             rejected, self._refused = self._refused, 0
@@ -219,23 +223,24 @@ class _Run:
         return records, kept
 
     def _in_one_currency(
-        self, work: Writing, records: list[tuple[Any, ...]], kept: list[Entry]
+        self,
+        work: Writing,
+        records: list[tuple[Any, ...]],
+        kept: list[Entry],
+        charges: Mapping[usage.Key, tuple[Any, ...]],
     ) -> tuple[list[tuple[Any, ...]], list[Entry]]:
         """Without refunds and voids in another currency than their charge, which was recorded before them.
 
         A line that is itself recorded, from before its charge came, stays: the same line changes nothing.
         """
         charge = UsageType.CHARGE.value
-        back = [(record[0], charge, record[10]) for record in records if record[1] != charge]
-        if not back:
-            return records, kept
-        known = {key: there[2] for key, there in usage.content(work.connection, back).items()}
+        known = {key: there[2] for key, there in charges.items()}
         wrong: dict[usage.Key, str] = {}
         for record in records:
             if record[1] == charge:
                 known.setdefault((record[0], charge, record[2]), record[7])
-            elif known.get((record[0], charge, record[10]), record[7]) != record[7]:
-                wrong[record[0], record[1], record[2]] = known[record[0], charge, record[10]]
+            elif known.get(_charge_of(record), record[7]) != record[7]:
+                wrong[record[0], record[1], record[2]] = known[_charge_of(record)]
         for key in usage.content(work.connection, list(wrong)) if wrong else ():
             del wrong[key]
         if not wrong:
@@ -270,14 +275,15 @@ class _Run:
         self.report.duplicates += known - conflicts
 
 
-def _voided(work: Reading, records: list[tuple[Any, ...]]) -> set[tuple[str, str]]:
-    """Client and integration of the charges that are voided: a void may have named another integration."""
-    keys = [
-        (record[0], UsageType.CHARGE.value, record[10]) for record in records if record[1] == UsageType.VOID
-    ]
-    if not keys:
-        return set()
-    return {(key[0], there[0]) for key, there in usage.content(work.connection, keys).items()}
+def _charges(work: Reading, records: list[tuple[Any, ...]]) -> dict[usage.Key, tuple[Any, ...]]:
+    """The recorded charges that refunds and voids among the records name, as `usage.content` has them."""
+    keys = [_charge_of(record) for record in records if record[1] != UsageType.CHARGE]
+    return usage.content(work.connection, keys) if keys else {}
+
+
+def _charge_of(record: tuple[Any, ...]) -> usage.Key:
+    """The key of the charge that a refund or void names."""
+    return record[0], UsageType.CHARGE.value, record[10]
 
 
 def readable_client(work: Reading, actor: Actor, action: Action, slug: str | None) -> str | None:

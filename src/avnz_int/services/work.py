@@ -28,7 +28,7 @@ from avnz_int.errors import (
     UnauthenticatedError,
 )
 from avnz_int.model.actor import Actor, Target
-from avnz_int.model.enums import Action, AuditOutcome, KeyStatus
+from avnz_int.model.enums import Action, AuditOutcome
 from avnz_int.model.secret import Secret
 from avnz_int.services import chain
 from avnz_int.services.vault import Vault
@@ -207,18 +207,20 @@ class Work:
             raise
 
     def _open_keys(self) -> None:
-        """Open the data keys before the first write: no key service is asked while locks are held."""
+        """Open the data keys before the first write: no key service is asked while locks are held.
+
+        Of the older ones only those that rows name: each may be a call to a key service.
+        """
         if self._keys_are_open:
             return
         self._keys_are_open = True
         # What fails here fails again where the key is needed, and is told there.
         held: Sequence[rows.Row] = ()
         with contextlib.suppress(AvnzError), self.database.read() as connection:
-            held = keys.listing(connection)
+            held = keys.needed(connection)
         for row in held:
-            if row["status"] != KeyStatus.RETIRED.value:
-                with contextlib.suppress(AvnzError):
-                    self.vault.material(row)
+            with contextlib.suppress(AvnzError):
+                self.vault.material(row)
 
     def _begun(
         self,

@@ -74,7 +74,7 @@ def import_(
     if atomic and not (dry_run or validate_only) and bulk.is_stream(file):
         # It is read to its end before anything is locked, and again once all is tested.
         every = tuple(records())
-        records = lambda: iter(every)  # noqa: E731
+        records = every.__iter__
     from avnz_int.model.bulk import ImportOptions  # --help and TAB make none
 
     options = ImportOptions(
