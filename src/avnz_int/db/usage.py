@@ -91,6 +91,15 @@ def _as_json(records: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
     return tuple(map(json.dumps, zip(*records, strict=True)))
 
 
+def note_size(connection: Connection) -> None:
+    """Let PostgreSQL count what was just recorded, which it would do by itself within minutes.
+
+    Until then it takes the table for an empty one, and compares each record with each: 4,000 took 3 s to sum.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql('ANALYZE "UsageRecord"')
+
+
 def integration_of_account(connection: Connection, client_id: str, account_id: str) -> Row | None:
     """The integration ids of a record that names an account, which may be closed by now."""
     c = USAGE.c

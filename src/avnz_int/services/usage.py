@@ -24,6 +24,8 @@ from avnz_int.services.work import Reading, Work, Writing
 
 BATCH = 10_000
 """Lines of a transaction: short enough for those who wait for its locks."""
+_MANY = 1000
+"""Lines of a run from which on the database is told that its table has grown."""
 MOST_ERRORS = 1000
 _TARGET = Target("UsageRecord")
 _SKEW = timedelta(minutes=5)
@@ -166,6 +168,8 @@ class _Run:
             voided = {_charge_of(record) for record in records if record[1] == UsageType.VOID}
             self._touched.update((key[0], charges[key][0]) for key in voided & charges.keys())
             if last:
+                if self.report.recorded + new + self.report.duplicates >= _MANY:
+                    usage.note_size(work.connection)
                 usage_sums.refresh_caches(work.connection, self._touched)
             rejected, self._refused = self._refused, 0
             work.record(
