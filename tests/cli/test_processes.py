@@ -44,6 +44,19 @@ def test_broken_pipe(command: Command, words: str) -> None:
     assert (0, "") == (done.returncode, done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("tenant add later", 0), ("client list", 0), ("tenant add acme", 5), ("client show No", 3)],
+)
+def test_nothing_is_left_open(command: Command, words: str, code: int) -> None:
+    """A process that ends has closed its database: the file alone is all of it, as a backup may take it."""
+    done = shell(command, f"$A {words} --client acme" if words.startswith("client") else f"$A {words}")
+    file = Path(command.url.removeprefix("sqlite:///"))
+
+    assert code == done.returncode
+    assert [file.name] == [path.name for path in file.parent.glob(f"{file.name}*")]
+
+
 @pytest.mark.parametrize("form", ["json", "table"])
 def test_broken_pipe_of_a_failure(command: Command, form: str) -> None:
     """A reader that goes away takes nothing from the exit code of what failed, however much was said."""
