@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from avnz_int.errors import (
     AuditBrokenError,
@@ -18,6 +20,7 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role
 from avnz_int.model.inputs import EventFilter
 from avnz_int.services import chain
+from avnz_int.services.work import Writing
 from avnz_int.wiring import Services
 from support.services import actions, add_untested, dump, execute, make_services
 
@@ -44,6 +47,32 @@ def test_two_events(services: Services) -> None:
     assert found[0].mac == found[1].previous_mac
     assert {services.actor.request_id} == {event.request_id for event in found}
     assert [{"name": ["a", "b"]}, None] == [event.changes for event in found]
+
+
+def test_many_events(services: Services, prepared_url: str) -> None:
+    """Of hundreds of events, written while others are recorded, those of a deed that failed are not there."""
+    before = services.audit.verify(services.actor).events
+
+    def deed(work: Writing, number: int) -> None:
+        with work.within(Action.CLIENT_TEST):
+            for _ in range(number):
+                work.record({"number": number})
+            if number % 2:
+                raise ConflictError("it fails")
+
+    with services._work.writing(services.actor, Action.CLIENT_UPDATE, Target("Client", "one")) as work:
+        for number in (240, 9, 300, 11, 700):
+            work.record({"begins": number})
+            with contextlib.suppress(ConflictError):
+                deed(work, number)
+            for _ in range(60):
+                work.record(None)
+        rows_there = work.connection.scalar(text('SELECT count(*) FROM "AuditEvent"'))
+    found = services.audit.verify(services.actor)
+
+    assert found.valid
+    assert 240 + 300 + 700 + 5 + 5 * 60 == found.events - before
+    assert 0 < rows_there <= len(dump(prepared_url)["AuditEvent"])
 
 
 def test_system_chain(services: Services) -> None:

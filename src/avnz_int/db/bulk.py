@@ -1,4 +1,4 @@
-"""Many rows at once: inserted without a mapping for each, looked up by key, and streamed for an export."""
+"""Many rows at once: looked up by key, and streamed for an export."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Column, Connection, Select, Table, Text, select, text, tuple_, type_coerce
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Select, Table, Text, select, text, tuple_, type_coerce
 
-from avnz_int import clock
 from avnz_int.db import clients, definitions, platform, rows, tenants
 from avnz_int.db.rows import Row
-from avnz_int.db.types import Json, Sealed, Timestamp
+from avnz_int.db.types import Json
 from avnz_int.model.json_writer import json_writer
 
 _json = json_writer()
@@ -27,61 +25,6 @@ _FIND_POSTGRES = text(
     ' AS k(client, provider, name) ON i."clientId" = k.client AND i."provider" = k.provider'
     ' AND i."name" = k.name'
 )
-
-
-def insert(connection: Connection, table: Table, values: Sequence[Row]) -> None:
-    """Insert rows of the same columns: by one prepared statement on SQLite, by COPY on PostgreSQL.
-
-    Against an executemany of SQLAlchemy's, rows of ClientIntegration: 24 against 30 us a row on SQLite, 46
-    against 117 on PostgreSQL, most of what is left being the database's own.
-    """
-    if not values:
-        return
-    names = list(values[0])
-    is_sqlite = connection.dialect.name == "sqlite"
-    prepared = list(
-        zip(
-            *(_written(table.c[name], [row[name] for row in values], is_sqlite=is_sqlite) for name in names),
-            strict=True,
-        )
-    )
-    columns = ", ".join(f'"{name}"' for name in names)
-    if is_sqlite:
-        places = ", ".join("?" * len(names))
-        # Names of our own tables and columns.
-        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({places})', prepared)  # noqa: S608
-    else:
-        _copy(connection, f'COPY "{table.name}" ({columns}) FROM STDIN', prepared)
-
-
-def _written(column: Column[Any], values: list[Any], *, is_sqlite: bool) -> list[Any]:
-    """A column's values as the driver takes them."""
-    if isinstance(column.type, Json):
-        return [None if value is None else _json(value) for value in values]
-    if isinstance(column.type, Timestamp) and is_sqlite:
-        # Rows that are made together share most of their moments.
-        texts = {moment: clock.rfc3339(moment) for moment in {*values} - {None}}
-        return [texts.get(moment) for moment in values]
-    if isinstance(column.type, Sealed):
-        # As the cipher writes it, or as jsonb gave it back.
-        return [value if value is None or isinstance(value, str) else _json(value) for value in values]
-    return values
-
-
-def _copy(connection: Connection, statement: str, prepared: Sequence[tuple[Any, ...]]) -> None:
-    dbapi: Any = connection.dialect.loaded_dbapi
-    try:
-        with (
-            cast("Any", connection.connection).cursor() as cursor,
-            cursor.copy(statement) as copy,
-        ):
-            for row in prepared:
-                copy.write_row(row)
-    except dbapi.Error as exc:
-        # As SQLAlchemy wraps what goes through it: without the values.
-        raise DBAPIError.instance(
-            statement, None, exc, dbapi.Error, hide_parameters=True, dialect=connection.dialect
-        ) from None
 
 
 def clients_by_slug(connection: Connection, slugs: Collection[str]) -> dict[str, Row]:

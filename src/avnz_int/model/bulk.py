@@ -46,7 +46,7 @@ class ImportOptions:
     atomic: bool = False
     dry_run: bool = False
     validate_only: bool = False
-    batch_size: int = 1000
+    batch_size: int = 2000
     concurrency: int = 8
     timeout_s: float | None = None
 

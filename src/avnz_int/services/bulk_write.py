@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from avnz_int.db import bulk, clients, merchants, rows
+from avnz_int.db import bulk, rows
 from avnz_int.errors import AvnzError, ChangedMeanwhileError, ConflictError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Mode, Status
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import chain, client_rows, integrations, sealing
-from avnz_int.services import merchants as accounts
 from avnz_int.services.bulk_items import Deed, Item
 from avnz_int.services.bulk_plan import Judge, replaced
 from avnz_int.services.bulk_records import ClientRecord, PlatformRecord, TenantRecord
@@ -28,6 +27,9 @@ from avnz_int.services.sharing import Sharing
 from avnz_int.services.tenants import Tenants
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work, Writing
+
+_PART = 250
+"""Rows that are made while those before them are inserted."""
 
 
 class Doer:
@@ -145,22 +147,16 @@ class Doer:
         owners = bulk.clients_by_slug(work.connection, {record.new.client for _, record in new})
         vault = self._work.vault
         seals = sealing.Seals(work.connection, vault, CLIENT_TABLE, len(new))
-        made: list[dict[str, Any]] = []
-        opened: list[dict[str, Any]] = []
-        organization = work.organization["id"]
-        for item, record in new:
-            owner = owners.get(record.new.client)
-            if owner is None:
-                # Its own line in this file was to make it, and was refused after all.
-                self._judge.refuse(item, ConflictError(f"the client {record.new.client} was not made"))
-                continue
-            row = self._row(work, seals, item, record, owner)
-            made.append(row)
-            account = accounts.of_new_client(row, organization, self._actor)
-            if account is not None:
-                opened.append(account)
-        bulk.insert(work.connection, clients.INTEGRATION, made)
-        bulk.insert(work.connection, merchants.ACCOUNT, opened)
+        for start in range(0, len(new), _PART):
+            made: list[dict[str, Any]] = []
+            for item, record in new[start : start + _PART]:
+                owner = owners.get(record.new.client)
+                if owner is None:
+                    # Its own line in this file was to make it, and was refused after all.
+                    self._judge.refuse(item, ConflictError(f"the client {record.new.client} was not made"))
+                    continue
+                made.append(self._row(work, seals, item, record, owner))
+            client_rows.insert(work, self._actor, made)
 
     def _row(
         self, work: Writing, seals: sealing.Seals, item: Item, record: ClientRecord, owner: rows.Row

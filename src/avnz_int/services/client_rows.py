@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from avnz_int import clock
-from avnz_int.db import clients, platform, rows
+from avnz_int.db import clients, merchants, platform, rows
 from avnz_int.errors import ChangedMeanwhileError, ExistsError, InvalidInputError, NotSharedError
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
@@ -73,6 +73,14 @@ def new_row(
         "createdBy": actor.id,
         "updatedBy": None,
     }
+
+
+def insert(work: Writing, actor: Actor, made: Sequence[rows.Row]) -> None:
+    """Insert new integrations, and the merchant accounts that they open."""
+    organization = work.organization["id"]
+    opened = [accounts.of_new_client(row, organization, actor) for row in made]
+    work.insert(clients.INTEGRATION, made)
+    work.insert(merchants.ACCOUNT, [account for account in opened if account is not None])
 
 
 def verification(current: rows.Row, actor: Actor, *, accepted: bool) -> dict[str, Any]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avnz_int.db import bulk, clients, merchants, rows
+from avnz_int.db import bulk, rows
 from avnz_int.errors import ConflictError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Mode, Status
 from avnz_int.model.inputs import NewClient, Unset
 from avnz_int.model.manifest import Deed
 from avnz_int.services import client_rows, integrations, sealing
-from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import CLIENT_TABLE
 from avnz_int.services.manifest_steps import ClientStep
 from avnz_int.services.manifest_tests import Tested, environment_of
@@ -55,7 +54,6 @@ def create(
     slugs = {step.wanted.client for step in steps if step.wanted}
     owners = bulk.clients_by_slug(connection, slugs)
     made: list[dict[str, Any]] = []
-    opened: list[dict[str, Any]] = []
     for step in steps:
         row, facts = _row(work, actor, step, owners, tested)
         if step.credentials is None or step.found is None:
@@ -67,10 +65,7 @@ def create(
         if done is not None:
             work.record(prober.facts(step.found, done.report), action=Action.CLIENT_TEST, target=target)
         made.append(row)
-        account = accounts.of_new_client(row, work.organization["id"], actor)
-        opened += [] if account is None else [account]
-    bulk.insert(connection, clients.INTEGRATION, made)
-    bulk.insert(connection, merchants.ACCOUNT, opened)
+    client_rows.insert(work, actor, made)
 
 
 def _row(

@@ -11,11 +11,12 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from avnz_int import clock
-from avnz_int.db import audit, bulk, keys, rows, tenants
+from avnz_int.db import audit, keys, rows, tenants
 from avnz_int.db.engine import Database
+from avnz_int.db.inserting import Inserter
 from avnz_int.errors import (
     AuditBrokenError,
     AvnzError,
@@ -38,6 +39,8 @@ _NO_ROLE = "none"
 _FAILURES = (SealBrokenError, KeyMissingError)
 _MANY = 20
 """Events from which on they are written as a bulk is."""
+_PART = 250
+"""Events that are written while others are recorded."""
 
 
 class Reading:
@@ -48,9 +51,14 @@ class Reading:
     """
 
     def __init__(self, connection: Connection, organization: rows.Row, target: Target | None) -> None:
-        self.connection = connection
+        self._connection = connection
         self.organization = organization
         self.target = target
+
+    @property
+    def connection(self) -> Connection:
+        """The transaction's connection."""
+        return self._connection
 
 
 class Writing(Reading):
@@ -68,6 +76,7 @@ class Writing(Reading):
         chain_name: str,
     ) -> None:
         super().__init__(connection, organization, target)
+        self._inserter = Inserter(connection)
         self._actor = actor
         self._action = action
         self._vault = vault
@@ -84,9 +93,17 @@ class Writing(Reading):
             )
         self._chain = chain_name
         self._sequence: int = head["sequence"]
+        self._written = self._sequence
         self._mac: str = head["mac"]
         self._key: tuple[str, Secret[bytes]] | None = None
         self._events: list[dict[str, Any]] = []
+        self._depth = 0
+
+    @property
+    def connection(self) -> Connection:
+        """The transaction's connection; all that was inserted is in."""
+        self._inserter.wait()
+        return self._connection
 
     @property
     def sequence(self) -> int:
@@ -137,6 +154,9 @@ class Writing(Reading):
         self._events.append(event)
         self._sequence += 1
         self._mac = event["mac"]
+        # Those of a deed within may yet be undone.
+        if len(self._events) >= _PART and not self._depth:
+            self._write_events()
 
     @contextlib.contextmanager
     def within(self, action: Action, target: Target | None = None) -> Iterator[Writing]:
@@ -144,6 +164,7 @@ class Writing(Reading):
         before = (self._action, self.target)
         sequence, mac, count = self._sequence, self._mac, len(self._events)
         self._action, self.target = action, target
+        self._depth += 1
         try:
             with self.connection.begin_nested():
                 yield self
@@ -152,15 +173,31 @@ class Writing(Reading):
             del self._events[count:]
             raise
         finally:
+            self._depth -= 1
             self._action, self.target = before
+
+    def insert(self, table: Table, values: Sequence[rows.Row]) -> None:
+        """Insert many rows; they are in when `connection` is asked for, or the transaction ends."""
+        self._inserter.add(table, values)
 
     def finish(self) -> None:
         """Write the recorded events: before the commit, and between the parts of a long transaction."""
-        if self._events:
-            many = len(self._events) >= _MANY
-            (bulk.insert if many else rows.add_all)(self.connection, audit.EVENT, self._events)
+        self._write_events()
+        self._inserter.wait()
+        if self._sequence != self._written:
             audit.move_head(self.connection, self._chain, self._sequence, self._mac)
-            self._events = []
+            self._written = self._sequence
+
+    def _write_events(self) -> None:
+        events, self._events = self._events, []
+        if len(events) >= _MANY:
+            self._inserter.add(audit.EVENT, events)
+        elif events:
+            rows.add_all(self.connection, audit.EVENT, events)
+
+    def close(self) -> None:
+        """Wait for what is still being inserted, before the transaction is undone."""
+        self._inserter.close()
 
 
 class Work:
@@ -200,8 +237,9 @@ class Work:
         try:
             with self.database.write() as connection:
                 work = self._begun(connection, actor, action, target, system=system)
-                yield work
-                work.finish()
+                with contextlib.closing(work):
+                    yield work
+                    work.finish()
         except (*_DENIALS, *_FAILURES) as exc:
             self._record_refusal(actor, action, work.target if work else target, exc)
             raise

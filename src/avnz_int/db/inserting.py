@@ -1,0 +1,150 @@
+"""Many rows into a table, without a mapping for each, and on SQLite beside what the caller does meanwhile."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from operator import itemgetter
+from typing import Any, cast
+
+from sqlalchemy import Column, Connection, Table
+from sqlalchemy.exc import DBAPIError
+
+from avnz_int import clock
+from avnz_int.db.rows import Row
+from avnz_int.db.types import Json, Sealed, Timestamp
+from avnz_int.model.json_writer import json_writer
+
+_json = json_writer()
+_BESIDE = 100
+"""Rows from which on a thread is worth its while."""
+_WAITING = 6
+"""Calls whose rows may wait for the thread."""
+Prepared = list[tuple[Any, ...]]
+
+
+class Inserter:
+    """Inserts rows in a transaction that is open.
+
+    On PostgreSQL by COPY: 46 us a row of ClientIntegration, against 117 by an executemany of SQLAlchemy's. On
+    SQLite (24 against 30) by statements of as many rows as SQLite takes, which run in a thread without
+    Python's lock: half of what an import of thousands costs there happens while the caller makes the next
+    rows. Whoever uses the connection otherwise calls `wait` first.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._is_sqlite = connection.dialect.name == "sqlite"
+        self._thread: ThreadPoolExecutor | None = None
+        self._running: deque[Future[None]] = deque()
+
+    def add(self, table: Table, values: Sequence[Row]) -> None:
+        """Insert rows of the same columns, perhaps after the return.
+
+        Raises:
+            DBAPIError: these, or those before them, cannot be inserted.
+        """
+        if not values:
+            return
+        names = _named(table, values)
+        prepared = _prepared(table, names, values, is_sqlite=self._is_sqlite)
+        columns = ", ".join(f'"{name}"' for name in names)
+        into = f'"{table.name}" ({columns})'
+        if self._is_sqlite and len(values) >= _BESIDE:
+            self._wait(_WAITING - 1)
+            self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="avnz-int-insert")
+            self._running.append(self._thread.submit(self._execute, into, prepared))
+            return
+        self.wait()
+        (self._execute if self._is_sqlite else self._copy)(into, prepared)
+
+    def wait(self) -> None:
+        """Return when all is in.
+
+        Raises:
+            DBAPIError: something could not be inserted.
+        """
+        self._wait(0)
+
+    def _wait(self, left: int) -> None:
+        while len(self._running) > left:
+            self._running.popleft().result()
+
+    def close(self) -> None:
+        """End the thread: what it is about is done or failed, and not told, when this returns."""
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None
+
+    def _execute(self, into: str, prepared: Prepared) -> None:
+        driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
+        wide = len(prepared[0])
+        most = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // wide
+        places = f"({', '.join('?' * wide)})"
+        for start in range(0, len(prepared), most):
+            part = prepared[start : start + most]
+            # Names of our own tables and columns.
+            statement = f"INSERT INTO {into} VALUES {', '.join([places] * len(part))}"  # noqa: S608
+            try:
+                driver.execute(statement, list(chain.from_iterable(part)))
+            except sqlite3.Error as exc:
+                raise self._wrapped(f"INSERT INTO {into}", exc, sqlite3.Error) from None
+
+    def _copy(self, into: str, prepared: Prepared) -> None:
+        statement = f"COPY {into} FROM STDIN"
+        dbapi: Any = self._connection.dialect.loaded_dbapi
+        try:
+            with (
+                cast("Any", self._connection.connection).cursor() as cursor,
+                cursor.copy(statement) as copy,
+            ):
+                for row in prepared:
+                    copy.write_row(row)
+        except dbapi.Error as exc:
+            raise self._wrapped(statement, exc, dbapi.Error) from None
+
+    def _wrapped(self, statement: str, exc: Exception, base: type[Exception]) -> BaseException:
+        # As SQLAlchemy wraps what goes through it: without the values.
+        return DBAPIError.instance(
+            statement, None, exc, base, hide_parameters=True, dialect=self._connection.dialect
+        )
+
+
+def _named(table: Table, values: Sequence[Row]) -> list[str]:
+    """The columns to name: not those that hold nothing in any row, half of an integration's."""
+    return [
+        name
+        for name in values[0]
+        if table.c[name].server_default is not None or any(row[name] is not None for row in values)
+    ]
+
+
+def _prepared(table: Table, names: Sequence[str], values: Sequence[Row], *, is_sqlite: bool) -> Prepared:
+    """The rows as the driver takes them: most of their values are what they are, and are not looked at."""
+    writers = [(place, _writer(table.c[name], is_sqlite=is_sqlite)) for place, name in enumerate(names)]
+    others = [(place, write) for place, write in writers if write is not None]
+    get = itemgetter(*names)
+    prepared = []
+    for row in values:
+        made = list(get(row))
+        for place, write in others:
+            value = made[place]
+            if value is not None:
+                made[place] = write(value)
+        prepared.append(tuple(made))
+    return prepared
+
+
+def _writer(column: Column[Any], *, is_sqlite: bool) -> Callable[[Any], Any] | None:
+    """What makes of a column's value one that the driver takes; None where it takes it as it is."""
+    if isinstance(column.type, Json):
+        return _json
+    if isinstance(column.type, Timestamp) and is_sqlite:
+        return clock.rfc3339
+    if isinstance(column.type, Sealed):
+        # As the cipher writes it, or as jsonb gave it back.
+        return lambda value: value if isinstance(value, str) else _json(value)
+    return None
