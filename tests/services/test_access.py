@@ -29,7 +29,7 @@ from avnz_int.model.running import RunWanted
 from avnz_int.model.secret import Secret
 from avnz_int.model.simulation import Month, OwnFees
 from avnz_int.model.tokens import NewToken
-from avnz_int.services.bulk_export import recipient_lock
+from avnz_int.services.bulk_locks import for_recipient
 from avnz_int.services.manifests import Plan, Source
 from avnz_int.wiring import Services
 from support.metering import active_once
@@ -40,7 +40,7 @@ from support.services import payflow_credentials
 pytestmark = pytest.mark.sqlite_first
 
 ALLOWED, DENIED, HIDDEN, UNKNOWN = "allowed", "denied", "hidden", "unknown provider"
-_LOCK = recipient_lock(
+_LOCK = for_recipient(
     ec.derive_private_key(7, ec.SECP256R1())
     .public_key()
     .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

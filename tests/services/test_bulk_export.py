@@ -24,7 +24,7 @@ from avnz_int.model.bulk import ImportOptions, Selection
 from avnz_int.model.enums import Action
 from avnz_int.model.files import Form, IfExists, Kind
 from avnz_int.model.secret import Secret
-from avnz_int.services import bulk_export
+from avnz_int.services import bulk_locks
 from avnz_int.wiring import Services
 from support.bulk import (
     PRICING,
@@ -183,7 +183,7 @@ def test_selection(filled: Services) -> None:
     with pytest.raises(NotFoundError):
         named(admin_of(filled, "acme"), client="globex")
     with pytest.raises(ForbiddenError):
-        filled.bulk_export.sealed(AUDITOR, bulk_export.recipient_lock(PUBLIC))
+        filled.bulk_export.sealed(AUDITOR, bulk_locks.for_recipient(PUBLIC))
 
 
 def test_tampered(filled: Services) -> None:
@@ -215,12 +215,12 @@ def test_passphrase(on_sqlite: str, keyring: Path) -> None:
     """A bundle for a passphrase opens with it alone; a short one locks nothing."""
     services = make_services(on_sqlite, keyring)
     take(services, client_record())
-    lock = bulk_export.passphrase_lock(Secret("correct horse battery"))
+    lock = bulk_locks.by_passphrase(Secret("correct horse battery"))
     bundle = lines(line.encode() for line in services.bulk_export.sealed(ADMIN, lock))
     with pytest.raises(KeyMissingError, match="for a passphrase"):
         list(reading(bundle)())
     with pytest.raises(InvalidInputError, match="fewer than 12"):
-        services.bulk_export.sealed(ADMIN, bulk_export.passphrase_lock(Secret("short")))
+        services.bulk_export.sealed(ADMIN, bulk_locks.by_passphrase(Secret("short")))
     services.close()
 
 

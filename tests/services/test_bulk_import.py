@@ -15,7 +15,7 @@ from avnz_int.model.bulk import ImportOptions
 from avnz_int.model.enums import Action, Environment
 from avnz_int.model.files import Form, IfExists
 from avnz_int.model.secret import Secret
-from avnz_int.services import bulk_export, bulk_reading
+from avnz_int.services import bulk_locks, bulk_reading
 from avnz_int.services.bulk_parsing import record_of
 from avnz_int.wiring import Services
 from support.bulk import (
@@ -354,13 +354,13 @@ def test_asked_before_anything_is_locked(services: Services, open_services: Call
     own(services, test=False)
     phrase = Secret("only for this test")
     bundle = "".join(
-        f"{line}\n" for line in services.bulk_export.sealed(ADMIN, bulk_export.passphrase_lock(phrase))
+        f"{line}\n" for line in services.bulk_export.sealed(ADMIN, bulk_locks.by_passphrase(phrase))
     ).encode()
     other = open_services()
 
     def unlock() -> bulk_reading.Opener:
         other.tenants.add(ADMIN, "meanwhile")
-        return bulk_reading.passphrase_opener(phrase)
+        return bulk_locks.passphrase_opener(phrase)
 
     records = bulk_reading.records(lambda: nullcontext(io.BytesIO(bundle)), Form.JSONL, unlock)
     options = ImportOptions(test=False, atomic=True, if_exists=IfExists.SKIP)

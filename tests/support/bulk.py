@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from avnz_int.model.bulk import ImportOptions, ImportReport, Records
 from avnz_int.model.files import Form
 from avnz_int.model.secret import Secret
-from avnz_int.services import bulk_export, bulk_reading
+from avnz_int.services import bulk_locks, bulk_reading
 from avnz_int.services.bulk_export import Bundle
 from avnz_int.wiring import Services
 from support.scenes import ADMIN, PAYFLOW
@@ -74,7 +74,7 @@ def reading(content: bytes, form: Form = Form.JSONL, private: bytes = PRIVATE) -
     return bulk_reading.records(
         lambda: contextlib.nullcontext(io.BytesIO(content)),
         form,
-        lambda: bulk_reading.key_opener(Secret(private)),
+        lambda: bulk_locks.key_opener(Secret(private)),
     )
 
 
@@ -95,4 +95,4 @@ def counts(report: ImportReport) -> tuple[int, int, int, int]:
 
 def bundle_of(services: Services) -> Bundle:
     """A bundle of everything, for `PRIVATE`."""
-    return services.bulk_export.sealed(ADMIN, bulk_export.recipient_lock(PUBLIC))
+    return services.bulk_export.sealed(ADMIN, bulk_locks.for_recipient(PUBLIC))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Protocol, cast
@@ -75,25 +76,44 @@ class Opener(Protocol):
         """
 
 
-class Passphrase:
-    """Locks and opens by a passphrase; one of fewer than 12 characters locks nothing."""
+class PassphraseLock:
+    """Locks by a passphrase.
+
+    Its key is derived in a thread of its own from now on, while the caller gets ready what is to be locked.
+
+    Raises:
+        InvalidInputError: the passphrase has fewer than 12 characters.
+    """
 
     mode = "passphrase"
     recipient = None
 
     def __init__(self, passphrase: Secret[str]) -> None:
-        self._passphrase = passphrase
-
-    def wrap(self, key: Secret[bytes]) -> tuple[dict[str, Any], bytes]:
-        """As `Lock`."""
-        if len(self._passphrase.reveal()) < SHORTEST:
+        if len(passphrase.reveal()) < SHORTEST:
             raise InvalidInputError(
                 f"the passphrase has fewer than {SHORTEST} characters",
                 hint="take several random words: whoever gets the file can try as often as they like",
             )
-        salt = os.urandom(_SALT_BYTES)
+        self._passphrase = passphrase
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="avnz-int-derive")
+        self._next: tuple[bytes, Future[bytes]] | None = self._begun()
+
+    def wrap(self, key: Secret[bytes]) -> tuple[dict[str, Any], bytes]:
+        """As `Lock`; each key is wrapped by a derived one of its own."""
+        (salt, derived), self._next = self._next or self._begun(), None
         header = {"alg": PBES2, "p2s": jwe.b64url(salt), "p2c": ITERATIONS}
-        return header, aes_key_wrap(self._derived(salt, ITERATIONS), key.reveal())
+        return header, aes_key_wrap(derived.result(), key.reveal())
+
+    def _begun(self) -> tuple[bytes, Future[bytes]]:
+        salt = os.urandom(_SALT_BYTES)
+        return salt, self._thread.submit(_derived, self._passphrase, salt, ITERATIONS)
+
+
+class Passphrase:
+    """Opens by a passphrase."""
+
+    def __init__(self, passphrase: Secret[str]) -> None:
+        self._passphrase = passphrase
 
     def unwrap(self, header: Mapping[str, Any], wrapped: bytes) -> Secret[bytes]:
         """As `Opener`."""
@@ -105,7 +125,7 @@ class Passphrase:
         if not isinstance(salt, str) or type(count) is not int or not 1000 <= count <= _MOST_ITERATIONS:
             raise SealBrokenError("the bundle's first line is not of its form")
         try:
-            return Secret(aes_key_unwrap(self._derived(jwe.unb64url(salt), count), wrapped))
+            return Secret(aes_key_unwrap(_derived(self._passphrase, jwe.unb64url(salt), count), wrapped))
         except (InvalidUnwrap, ValueError):
             pass
         raise SealBrokenError(
@@ -113,9 +133,10 @@ class Passphrase:
             hint="check the passphrase; a line end behind it in a file does not count",
         )
 
-    def _derived(self, salt: bytes, count: int) -> bytes:
-        derivation = PBKDF2HMAC(hashes.SHA512(), 32, PBES2.encode() + b"\0" + salt, count)
-        return derivation.derive(self._passphrase.reveal().encode("utf-8", "surrogatepass"))
+
+def _derived(passphrase: Secret[str], salt: bytes, count: int) -> bytes:
+    derivation = PBKDF2HMAC(hashes.SHA512(), 32, PBES2.encode() + b"\0" + salt, count)
+    return derivation.derive(passphrase.reveal().encode("utf-8", "surrogatepass"))
 
 
 class Recipient:

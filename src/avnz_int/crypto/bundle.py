@@ -22,7 +22,7 @@ from typing import Any, cast
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from avnz_int.crypto import _locks, jwe
+from avnz_int.crypto import jwe
 from avnz_int.crypto._locks import Lock, Opener
 from avnz_int.errors import SealBrokenError
 from avnz_int.model.json_writer import json_writer
@@ -32,10 +32,6 @@ TYPE = "avnz-int-bundle"
 _ENC = "A256GCM"
 _json = json_writer(ascii_only=True)
 _HINT = "take the file again from whoever made it"
-
-Passphrase = _locks.Passphrase
-holder = _locks.holder
-recipient = _locks.recipient
 
 
 def is_bundle(line: bytes) -> bool:

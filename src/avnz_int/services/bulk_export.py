@@ -17,14 +17,14 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.bulk import ExportReport, Progress, Selection
 from avnz_int.model.enums import Action, AuditOutcome, Mode, Role
 from avnz_int.model.files import Kind
-from avnz_int.model.secret import MASK, Credentials, Secret
+from avnz_int.model.secret import MASK, Credentials
 from avnz_int.services import access, integrations, refs
 from avnz_int.services.bulk_items import InForce
 from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work, Writing
 
-BATCH = 500
+BATCH = 1000
 """How many records share a transaction, and a line of a bundle."""
 MASKED = "masked"
 Opened = tuple[Mapping[str, Any], Credentials | None]
@@ -55,7 +55,6 @@ class BulkExport:
         """The lines of an encrypted bundle, to be iterated once; each opening of a row is recorded.
 
         Raises:
-            InvalidInputError: the passphrase is too short.
             NotFoundError: no such client.
         """
         selection = selection or Selection()
@@ -70,20 +69,6 @@ class BulkExport:
             if selection.client is None:
                 return actor.client_id
             return str(refs.client(work.connection, actor, selection.client)["id"])
-
-
-def passphrase_lock(passphrase: Secret[str]) -> Lock:
-    """Locks a bundle by a passphrase."""
-    return bundle.Passphrase(passphrase)
-
-
-def recipient_lock(raw: bytes) -> Lock:
-    """Locks a bundle for the holder of a private key, given the public one as JWK or PEM.
-
-    Raises:
-        InvalidInputError: it is none.
-    """
-    return bundle.recipient(raw)
 
 
 class _Counted:

@@ -16,7 +16,6 @@ from avnz_int.crypto._locks import Opener
 from avnz_int.errors import InvalidInputError, SealBrokenError
 from avnz_int.model.bulk import Given, Records
 from avnz_int.model.files import Form
-from avnz_int.model.secret import Secret
 
 LONGEST = 1024 * 1024
 """Bytes of one record: credentials have at most 64 KiB."""
@@ -79,16 +78,6 @@ def _watched(found: Iterator[Given], on_plain: Callable[[], None]) -> Iterator[G
             told = True
             on_plain()
         yield one
-
-
-def key_opener(raw: Secret[bytes]) -> Opener:
-    """What opens a bundle for a private key."""
-    return bundle.holder(raw.reveal())
-
-
-def passphrase_opener(passphrase: Secret[str]) -> Opener:
-    """What opens a bundle for a passphrase."""
-    return bundle.Passphrase(passphrase)
 
 
 def _line(file: BinaryIO, longest: int, begun: bytes = b"") -> bytes | None:

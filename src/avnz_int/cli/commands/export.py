@@ -104,13 +104,13 @@ def _manifest(state: State, file: str | None, form: Format) -> None:
 
 
 def _lock(state: State, recipient: str | None, file: str | None, variable: str | None) -> Any:
-    from avnz_int.services import bulk_export
+    from avnz_int.services import bulk_locks
 
     if recipient is None:
-        return bulk_export.passphrase_lock(bulk.passphrase(state, file, variable, twice=True))
+        return bulk_locks.by_passphrase(bulk.passphrase(state, file, variable, twice=True))
     if file or variable:
         raise UsageError("--recipient and a passphrase exclude each other: a bundle is for one of them")
-    return bulk_export.recipient_lock(opening.content(recipient, "--recipient"))
+    return bulk_locks.for_recipient(opening.content(recipient, "--recipient"))
 
 
 @contextlib.contextmanager

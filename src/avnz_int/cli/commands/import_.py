@@ -104,7 +104,7 @@ def _records(
     passphrase_env: str | None,
 ) -> Records:
     from avnz_int.model.secret import Secret
-    from avnz_int.services import bulk_reading
+    from avnz_int.services import bulk_locks, bulk_reading
 
     if key is not None and (passphrase_file or passphrase_env):
         raise UsageError("--key and a passphrase exclude each other: a bundle is for one of them")
@@ -114,9 +114,9 @@ def _records(
     def unlock() -> Any:
         if key is not None:
             raw = opening.content(key, "--key", on_exposed=state.notify)
-            return bulk_reading.key_opener(Secret(raw))
+            return bulk_locks.key_opener(Secret(raw))
         given = bulk.passphrase(state, passphrase_file, passphrase_env, twice=False)
-        return bulk_reading.passphrase_opener(given)
+        return bulk_locks.passphrase_opener(given)
 
     opened = bulk.opener(file, "FILE")
     exposed = file != "-" and opening.is_exposed(Path(file).stat())
