@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -159,6 +160,24 @@ def test_ids() -> None:
     assert 2000 == len(set(ids))
     assert 26 == len({made[0] for made in ids})
     assert all(len({made[place] for made in ids}) == 36 for place in range(1, 24))
+
+
+def test_ids_after_a_fork() -> None:
+    """What was drawn ahead is not given by two processes."""
+    clock.new_id()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, "".join(clock.new_id() for _ in range(100)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as theirs:
+        text = theirs.read()
+    ids = {text[start : start + 24] for start in range(0, len(text), 24)}
+
+    assert 100 == len(ids)
+    assert ids.isdisjoint(clock.new_id() for _ in range(100))
 
 
 @given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=-30))])))

@@ -20,6 +20,10 @@ def _table(alphabet: bytes) -> tuple[bytes, bytes]:
 
 _FIRST, _FIRST_OUT = _table(_LETTERS)
 _REST, _REST_OUT = _table(_ALPHABET)
+_AHEAD = 64
+_ids: list[str] = []
+"""Drawn and not yet given."""
+os.register_at_fork(after_in_child=_ids.clear)
 
 
 def now() -> datetime:
@@ -55,12 +59,19 @@ def parse_rfc3339(text: str) -> datetime:
 
 def new_id() -> str:
     """A random id in cuid2's shape: a letter, then 23 of a-z and 0-9 (about 123 bits)."""
-    # One draw and two translations cost 1 us, dividing a big number 2, a choice() a character 12.
     while True:
-        drawn = os.urandom(48)
-        made = drawn[:8].translate(_FIRST, _FIRST_OUT)[:1] + drawn[8:].translate(_REST, _REST_OUT)[:_ID_TAIL]
-        if len(made) == 1 + _ID_TAIL:
-            return made.decode("ascii")
+        try:
+            return _ids.pop()
+        except IndexError:
+            _ids.extend(_drawn())
+
+
+def _drawn() -> list[str]:
+    # Many at once, 0.2 us each: a draw is a call of the system, and lets other threads in.
+    letters = os.urandom(_AHEAD * 2).translate(_FIRST, _FIRST_OUT).decode("ascii")
+    tails = os.urandom(_AHEAD * _ID_TAIL * 2).translate(_REST, _REST_OUT).decode("ascii")
+    starts = range(0, len(tails) - _ID_TAIL + 1, _ID_TAIL)
+    return [letter + tails[start : start + _ID_TAIL] for letter, start in zip(letters, starts, strict=False)]
 
 
 def elapsed_ms(since: float) -> int:

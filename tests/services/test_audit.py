@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from avnz_int import clock
 from avnz_int.db import tables
 from avnz_int.db.engine import Database
 from avnz_int.errors import (
@@ -46,6 +49,23 @@ def driver(forker: Forker, prepared_url: str, keyring: Path) -> Iterator[Driver]
     """Starts processes over the test's database."""
     with Driver(forker, prepared_url, keyring) as running:
         yield running
+
+
+MEMBERS = (
+    *(
+        "id",
+        "organizationId",
+        "chain",
+        "sequence",
+        "actorId",
+        "actorRole",
+        "action",
+        "targetType",
+        "targetId",
+    ),
+    *("clientId", "outcome", "requestId", "keyId", "previousMac"),
+)
+"""Of an event, beside its time and its changes."""
 
 
 def services_events(services: Services) -> list[int]:
@@ -215,6 +235,23 @@ def test_any_changes(services: Services, values: list[dict[str, Any]]) -> None:
 
     assert verdict(services).valid
     assert services.audit.listing(services.actor, EventFilter(limit=1))[0].changes is not None
+
+
+@given(
+    st.fixed_dictionaries(
+        dict.fromkeys(
+            MEMBERS, st.none() | st.text(st.characters(codec=None)) | st.integers() | st.lists(JSON)
+        )
+        | {"occurredAt": st.datetimes(timezones=st.just(UTC)) | st.text(), "changes": JSON}
+    )
+)
+def test_signed_form(event: dict[str, Any]) -> None:
+    """What is signed is the JSON of the members, sorted, whatever stands in them, and nothing else."""
+    moment = event["occurredAt"]
+    plain = event | {"occurredAt": clock.rfc3339(moment) if isinstance(moment, datetime) else moment}
+    expected = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    assert expected.encode("utf-8", "surrogatepass") == chain.canonical(event | {"mac": "not signed"})
 
 
 @given(JSON)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from avnz_int import clock
@@ -27,34 +28,39 @@ SYSTEM = "system"
 GENESIS = "0" * 64
 """`previousMac` of a chain's first event."""
 
-_SIGNED = (
-    "id",
-    "organizationId",
-    "chain",
-    "sequence",
-    "occurredAt",
-    "actorId",
-    "actorRole",
-    "action",
-    "targetType",
-    "targetId",
-    "clientId",
-    "outcome",
-    "changes",
-    "requestId",
-    "keyId",
-    "previousMac",
-)
 _stored = json_writer()
 _sorted = json_writer(sort_keys=True)
 
 
 def canonical(event: Mapping[str, Any]) -> bytes:
     """The signed form of an event given by its columns."""
-    plain = {name: event[name] for name in _SIGNED}
-    if isinstance(plain["occurredAt"], datetime):
-        plain["occurredAt"] = clock.rfc3339(plain["occurredAt"])
-    return _sorted(plain).encode("utf-8", "surrogatepass")
+    moment = event["occurredAt"]
+    # Its members by name: written out, since an encoder for the whole takes three times as long.
+    text = (
+        f'{{"action":{_member(event["action"])}'
+        f',"actorId":{_member(event["actorId"])}'
+        f',"actorRole":{_member(event["actorRole"])}'
+        f',"chain":{_member(event["chain"])}'
+        f',"changes":{_member(event["changes"])}'
+        f',"clientId":{_member(event["clientId"])}'
+        f',"id":{_member(event["id"])}'
+        f',"keyId":{_member(event["keyId"])}'
+        f',"occurredAt":{_member(clock.rfc3339(moment) if isinstance(moment, datetime) else moment)}'
+        f',"organizationId":{_member(event["organizationId"])}'
+        f',"outcome":{_member(event["outcome"])}'
+        f',"previousMac":{_member(event["previousMac"])}'
+        f',"requestId":{_member(event["requestId"])}'
+        f',"sequence":{_member(event["sequence"])}'
+        f',"targetId":{_member(event["targetId"])}'
+        f',"targetType":{_member(event["targetType"])}}}'
+    )
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _member(value: Any) -> str:
+    if type(value) is str:
+        return _quoted(value)
+    return "null" if value is None else _sorted(value)
 
 
 def as_signed(event: Mapping[str, Any]) -> dict[str, Any]:
