@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from avnz_int.model.json_writer import json_writer
+from avnz_int.model.secret import MASK
 
 _written = json_writer(spaces=True)
 
@@ -19,7 +20,8 @@ def json_text(value: Any) -> str:
     """The JSON of a value on one line, with the escapes of JSON for what is not printable."""
     text = _written(value)
     # JSON escapes the control characters of ASCII but for the last; the rest of ASCII is printable.
-    if text.isascii() and "\x7f" not in text:
+    plain = text if text.isascii() else text.replace(MASK, "")
+    if plain.isascii() and "\x7f" not in plain:
         return text
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
