@@ -15,13 +15,14 @@ from avnz_int.settings import Settings
 
 if TYPE_CHECKING:
     from avnz_int.db.engine import Database
-    from avnz_int.model.tokens import Identity
+    from avnz_int.model.actor import Identity
     from avnz_int.model.views.access import WhoamiView
     from avnz_int.services.audit import AuditTrail
     from avnz_int.services.billing import Billing
     from avnz_int.services.bulk_export import BulkExport
     from avnz_int.services.bulk_import import BulkImport
     from avnz_int.services.checks import Checks
+    from avnz_int.services.client_listing import ClientListing
     from avnz_int.services.clients import ClientIntegrations
     from avnz_int.services.copying import Copying
     from avnz_int.services.definitions import Definitions
@@ -58,7 +59,7 @@ def system_user() -> str:
 
 
 def _system_identity() -> Identity:
-    from avnz_int.model.tokens import Identity
+    from avnz_int.model.actor import Identity
 
     return Identity(Actor(system_user(), Role.ORG_ADMIN))
 
@@ -201,6 +202,13 @@ class Services:
         from avnz_int.services.platform import PlatformIntegrations
 
         return PlatformIntegrations(self._work, self._prober, self._notify)
+
+    @cached_property
+    def client_listing(self) -> ClientListing:
+        """Client integrations, to be listed alone."""
+        from avnz_int.services.client_listing import ClientListing
+
+        return ClientListing(self._work)
 
     @cached_property
     def clients(self) -> ClientIntegrations:

@@ -22,7 +22,8 @@ from avnz_int.model.bulk import Selection
 from avnz_int.model.enums import AuditOutcome, Category, KeyPurpose, Role
 from avnz_int.model.env_import import EnvFile, EnvWanted
 from avnz_int.model.files import UsageFormat
-from avnz_int.model.inputs import Changes, NewClient, NewPlatform, TestSelection
+from avnz_int.model.filters import TestSelection
+from avnz_int.model.inputs import Changes, NewClient, NewPlatform
 from avnz_int.model.manifest import Manifest
 from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.running import RunWanted
@@ -103,7 +104,8 @@ DEEDS: dict[str, Deed] = {
     "test platform": Deed(
         lambda s, a: s.checks.test(a, "platform/" + PAYFLOW), (ALLOWED, HIDDEN, DENIED, DENIED)
     ),
-    "client list": Deed(lambda s, a: s.clients.listing(a), _OWN_READ),
+    "client list": Deed(lambda s, a: s.client_listing.listing(a), _OWN_READ),
+    "client list of clients": Deed(lambda s, a: s.clients.listing(a), _OWN_READ),
     "client available": Deed(lambda s, a: s.clients.available(a), _OWN_READ),
     "definitions list": Deed(lambda s, a: s.definitions.listing(a), _ALL),
     "definitions show": Deed(lambda s, a: s.definitions.show(a, PAYFLOW), _ALL),

@@ -26,7 +26,7 @@ from avnz_int.errors import (
 )
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role
-from avnz_int.model.inputs import EventFilter
+from avnz_int.model.filters import EventFilter
 from avnz_int.model.tokens import NewToken
 from avnz_int.model.views.audit import AuditVerdict
 from avnz_int.services import chain

@@ -17,7 +17,7 @@ from avnz_int.errors import (
 )
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import AuditOutcome, Role
-from avnz_int.model.inputs import EventFilter
+from avnz_int.model.filters import EventFilter
 from avnz_int.wiring import Services
 from support.processes import Driver, Forker
 from support.services import add_untested, execute, make_services

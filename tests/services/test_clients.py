@@ -20,7 +20,8 @@ from avnz_int.errors import (
     UnknownProviderError,
 )
 from avnz_int.model.enums import Action, Environment, Mode
-from avnz_int.model.inputs import Changes, Filter, NewClient
+from avnz_int.model.filters import Filter
+from avnz_int.model.inputs import Changes, NewClient
 from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
 from support.scenes import (

@@ -19,7 +19,8 @@ from avnz_int.errors import (
     UnknownProviderError,
 )
 from avnz_int.model.enums import Action, Environment
-from avnz_int.model.inputs import Changes, Filter, NewPlatform
+from avnz_int.model.filters import Filter
+from avnz_int.model.inputs import Changes, NewPlatform
 from avnz_int.model.secret import Secret
 from avnz_int.wiring import Services
 from support.samples import sample

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from avnz_int.errors import NotFoundError
 from avnz_int.model.enums import Category, Environment, PoolStrategy
-from avnz_int.model.inputs import Filter
+from avnz_int.model.filters import Filter
 from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.wiring import Services
 from support.scenes import ADMIN, account

@@ -22,7 +22,7 @@ from avnz_int.errors import (
     UsageError,
 )
 from avnz_int.model.enums import Action, Role
-from avnz_int.model.inputs import EventFilter
+from avnz_int.model.filters import EventFilter
 from avnz_int.model.tokens import NewToken, hashed, new_text
 from avnz_int.wiring import Services
 from support.scenes import ADMIN, events, written

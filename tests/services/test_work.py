@@ -18,7 +18,7 @@ from avnz_int.errors import (
 )
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role
-from avnz_int.model.inputs import EventFilter
+from avnz_int.model.filters import EventFilter
 from avnz_int.services import chain
 from avnz_int.services.work import Writing
 from avnz_int.wiring import Services

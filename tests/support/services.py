@@ -13,7 +13,8 @@ from sqlalchemy import insert, inspect, text
 from avnz_int import clock
 from avnz_int.db import clients
 from avnz_int.db.engine import Database
-from avnz_int.model.inputs import Filter, NewClient, NewPlatform
+from avnz_int.model.filters import Filter
+from avnz_int.model.inputs import NewClient, NewPlatform
 from avnz_int.model.secret import Credentials, Secret
 from avnz_int.model.views.access import InitView
 from avnz_int.services import integrations, sealing

@@ -10,7 +10,8 @@ from typing import Any
 
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import CheckCode, Outcome
-from avnz_int.model.inputs import NewClient, TestSelection
+from avnz_int.model.filters import TestSelection
+from avnz_int.model.inputs import NewClient
 from avnz_int.model.secret import Secret
 from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers.contract import CheckReport, CheckRequest

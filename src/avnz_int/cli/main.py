@@ -179,7 +179,7 @@ def main() -> NoReturn:
     """The console script."""
     defects.hide()
     # A command is over soon: looking for cycles every 700 objects costs a long listing a tenth of its time.
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(300_000, 50, 100)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by who started us

@@ -103,7 +103,7 @@ class State:
         """
         if given or "/" in ref or _ID.fullmatch(ref):
             return given
-        from avnz_int.model.inputs import DefaultClient  # noqa: PLC0415  # --help and TAB make none
+        from avnz_int.model.filters import DefaultClient  # noqa: PLC0415  # --help and TAB make none
 
         client = self.settings.client or self._own_client()
         return DefaultClient(client) if client and ref else client

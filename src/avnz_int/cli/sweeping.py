@@ -16,7 +16,7 @@ from avnz_int.errors import StorageError, UsageError
 from avnz_int.model.enums import Outcome
 
 if TYPE_CHECKING:
-    from avnz_int.model.inputs import TestSelection
+    from avnz_int.model.filters import TestSelection
     from avnz_int.model.views.integrations import CheckView
 
 COLUMNS = ("id", "provider", "environment", "outcome", "code", "latency", "message")

@@ -21,7 +21,7 @@ from avnz_int.errors import (
 )
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import DefinitionStatus, Environment, Mode, Status, TenantKind
-from avnz_int.model.inputs import Filter
+from avnz_int.model.filters import Filter
 from avnz_int.model.names import checked_name
 from avnz_int.model.pricing import Pricing
 

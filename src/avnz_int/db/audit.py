@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, Text, and_, false, func, or_, select,
 
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
-from avnz_int.model.inputs import EventFilter
+from avnz_int.model.filters import EventFilter
 
 EVENT = tables.AuditEvent
 HEAD = tables.AuditHead

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, Select, select
 
 from avnz_int.db import previous, rows, tables
 from avnz_int.db.rows import Row
-from avnz_int.model.inputs import Filter
+from avnz_int.model.filters import Filter
 
 INTEGRATION = tables.ClientIntegration
 CLIENT = tables.Client

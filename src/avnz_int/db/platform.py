@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from avnz_int.db import rows, tables
 from avnz_int.db.rows import Row
-from avnz_int.model.inputs import Filter
+from avnz_int.model.filters import Filter
 
 PLATFORM = tables.PlatformIntegration
 CLIENT = tables.Client

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from avnz_int import clock
 from avnz_int.model.enums import Role
+
+if TYPE_CHECKING:
+    from avnz_int.model.tokens import TokenView
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +46,11 @@ class Target:
     type: str
     id: str | None = None
     client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is asking, and the token that proves it; None for the user of the operating system."""
+
+    actor: Actor
+    token: TokenView | None = None

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Role
 
 PREFIX = "avnzint_"
@@ -77,14 +76,6 @@ class NewTokenView:
     created_at: datetime
     created_by: str
     token: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who is asking, and the token that proves it; None for the user of the operating system."""
-
-    actor: Actor
-    token: TokenView | None = None
 
 
 def new_text() -> str:

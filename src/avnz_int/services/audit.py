@@ -15,7 +15,7 @@ from avnz_int.db import audit, keys, rows
 from avnz_int.errors import AuditBrokenError, KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, KeyPurpose
-from avnz_int.model.inputs import EventFilter
+from avnz_int.model.filters import EventFilter
 from avnz_int.model.secret import Secret
 from avnz_int.model.views.audit import AuditVerdict, AuditView
 from avnz_int.services import access, chain, checkpoints, refs

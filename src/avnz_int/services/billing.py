@@ -14,7 +14,7 @@ from avnz_int.errors import AmbiguousRefError, ConflictError, HiddenError, NotFo
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action
 from avnz_int.model.fees import Line
-from avnz_int.model.inputs import EventFilter, Filter
+from avnz_int.model.filters import EventFilter, Filter
 from avnz_int.model.spans import Month
 from avnz_int.model.statements import ClosedMonth, LineView, StatementView, Total
 from avnz_int.services import access, refs

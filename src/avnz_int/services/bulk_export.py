@@ -11,6 +11,7 @@ from avnz_int.crypto import bundle
 from avnz_int.crypto._locks import Lock
 from avnz_int.crypto.cipher import Cipher
 from avnz_int.db import bulk, platform, rows
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.db.types import parsed
 from avnz_int.errors import KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor, Target
@@ -20,7 +21,6 @@ from avnz_int.model.files import Kind
 from avnz_int.model.secret import MASK, Credentials
 from avnz_int.services import access, integrations, refs
 from avnz_int.services.bulk_items import InForce
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work, Writing
 

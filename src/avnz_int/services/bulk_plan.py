@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from avnz_int.db import bulk, clients, platform, rows, tenants
 from avnz_int.db.claims import Claims
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import (
     AvnzError,
     ConflictError,
@@ -35,7 +36,7 @@ from avnz_int.services.bulk_items import Deed, Denial, InForce, Item
 from avnz_int.services.bulk_parsing import about, record_of
 from avnz_int.services.bulk_reading import refuse_twice
 from avnz_int.services.bulk_records import ClientRecord, PlatformRecord, TenantRecord
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
+from avnz_int.services.integrations import Definition
 from avnz_int.services.saving import Saver, Snapshot, checked_priority
 from avnz_int.services.tenants import checked_slug
 from avnz_int.services.vault import Notify

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import AvnzError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.bulk import ImportOptions
@@ -14,7 +15,7 @@ from avnz_int.services.bulk_items import Deed, Item
 from avnz_int.services.bulk_plan import Judge
 from avnz_int.services.bulk_records import ClientRecord, PlatformRecord
 from avnz_int.services.bulk_write import ACTIONS
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
+from avnz_int.services.integrations import Definition
 from avnz_int.services.probe import Prober, refusal
 from avnz_int.services.saving import Saver
 from avnz_int.services.vault import Notify

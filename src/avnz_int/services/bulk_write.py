@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from avnz_int.db import bulk, rows
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import AvnzError, ChangedMeanwhileError, ConflictError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Mode, Status
@@ -19,7 +20,6 @@ from avnz_int.services.bulk_items import Deed, Item
 from avnz_int.services.bulk_plan import Judge, replaced
 from avnz_int.services.bulk_records import ClientRecord, PlatformRecord, TenantRecord
 from avnz_int.services.clients import ClientIntegrations
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.services.joined import Joined
 from avnz_int.services.platform import PlatformIntegrations
 from avnz_int.services.probe import Prober

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from avnz_int.db import platform, rows
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import ChangedMeanwhileError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, CheckCode, Mode, Outcome, Role, Status
 from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import access, integrations, refs, testing
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.services.probe import Prober
 from avnz_int.services.testing import Opened
 from avnz_int.services.vault import Notify

@@ -8,6 +8,7 @@ from typing import Any
 
 from avnz_int import clock
 from avnz_int.db import clients, merchants, platform, rows
+from avnz_int.db.integrations import CLIENT_TABLE
 from avnz_int.errors import ChangedMeanwhileError, ExistsError, InvalidInputError, NotSharedError
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
@@ -15,10 +16,9 @@ from avnz_int.model.enums import Action, Environment, Mode, Role, Status, TestRe
 from avnz_int.model.inputs import NewClient
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views.definitions import OfferView, PlatformOfferView
-from avnz_int.model.views.integrations import ClientView
-from avnz_int.services import access, field_order, integrations, refs, sealing, showing
+from avnz_int.services import access, field_order, integrations, refs, sealing
 from avnz_int.services import merchants as accounts
-from avnz_int.services.integrations import CLIENT_TABLE, Definition
+from avnz_int.services.integrations import Definition
 from avnz_int.services.prices import PriceBook, shown
 from avnz_int.services.work import Reading, Writing
 
@@ -224,15 +224,6 @@ def take_default(work: Writing, row: Mapping[str, Any], actor: Actor) -> rows.Ro
 def moved_default(previous: rows.Row | None) -> dict[str, Any]:
     """What an audit event holds of a default that moved."""
     return {} if previous is None else {"previousDefault": previous["id"]}
-
-
-def listed(row: rows.Row, known: set[str]) -> ClientView:
-    """The view of a row whose credentials stay closed."""
-    return showing.client_view(
-        row,
-        credentials=showing.listed_credentials(row),
-        unreadable=showing.looks_unreadable(row, known),
-    )
 
 
 def offer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from avnz_int import clock
 from avnz_int.db import clients, keys, merchants, platform, rows
 from avnz_int.db import definitions as definition_rows
+from avnz_int.db.integrations import CLIENT_TABLE
 from avnz_int.errors import (
     InvalidInputError,
     UnverifiedError,
@@ -12,46 +13,35 @@ from avnz_int.errors import (
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Environment, Mode, Role, Status
-from avnz_int.model.inputs import Changes, Filter, NewClient, Unset
+from avnz_int.model.filters import Filter
+from avnz_int.model.inputs import Changes, NewClient, Unset
 from avnz_int.model.views.definitions import OfferView
 from avnz_int.model.views.integrations import ClientView
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import access, activation, client_rows, integrations, prices, refs, sealing, showing
 from avnz_int.services import merchants as accounts
-from avnz_int.services.integrations import CLIENT_TABLE, Definition
+from avnz_int.services.client_listing import ClientListing
+from avnz_int.services.integrations import Definition
 from avnz_int.services.probe import Prober
 from avnz_int.services.saving import Plan, Saver, Snapshot, checked_priority
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work
 
 
-class ClientIntegrations:
+class ClientIntegrations(ClientListing):
     """Configure, show, switch and delete client integrations (org_admin, or client_admin of that client)."""
 
     def __init__(self, work: Work, prober: Prober, notify: Notify) -> None:
-        self._work = work
+        super().__init__(work)
         self._notify = notify
         self._saver = Saver(work, prober, notify)
-
-    def listing(
-        self, actor: Actor, *, client: str | None = None, limits: Filter | None = None
-    ) -> list[ClientView]:
-        """Those of one client, or of all; opens nothing."""
-        with self._work.reading(actor, Action.CLIENT_READ) as work:
-            client_id = actor.client_id
-            if client is not None:
-                client_id = refs.client(work.connection, actor, client)["id"]
-            access.require(actor, Action.CLIENT_READ, Role.ORG_ADMIN, Role.CLIENT_ADMIN, Role.AUDITOR)
-            known = keys.readable_ids(work.connection)
-            found = clients.listing(work.connection, limits or Filter(), client_id=client_id)
-            return [client_rows.listed(row, known) for row in found]
 
     def show(self, actor: Actor, ref: str, *, client: str | None = None) -> ClientView:
         """One, with its credentials masked; opening them is recorded. An unreadable row is shown as such."""
         with self._work.writing(actor, Action.CREDENTIALS_READ) as work:
             row = client_rows.find(work, actor, Action.CLIENT_READ, ref, client, reading=True)
             if actor.role is Role.AUDITOR or row["mode"] == Mode.PLATFORM:
-                return client_rows.listed(row, keys.readable_ids(work.connection))
+                return showing.listed_client(row, keys.readable_ids(work.connection))
             found = integrations.definition(work.connection, row["provider"])
             shown = self._saver.show(work, Snapshot(CLIENT_TABLE, row, found))
             return showing.client_view(row, credentials=shown, unreadable=shown is None)
@@ -60,7 +50,7 @@ class ClientIntegrations:
         """One, as in a listing: its credentials stay closed."""
         with self._work.reading(actor, Action.CLIENT_READ) as work:
             row = client_rows.find(work, actor, Action.CLIENT_READ, ref, client, reading=True)
-            return client_rows.listed(row, keys.readable_ids(work.connection))
+            return showing.listed_client(row, keys.readable_ids(work.connection))
 
     def definition_of(self, actor: Actor, ref: str, *, client: str | None = None) -> Definition:
         """The definition in force of an integration that is about to be changed."""
@@ -284,7 +274,7 @@ class ClientIntegrations:
                 row = client_rows.change(
                     work, row, {"isDefault": True}, actor, client_rows.moved_default(previous)
                 )
-            view = client_rows.listed(row, keys.readable_ids(work.connection))
+            view = showing.listed_client(row, keys.readable_ids(work.connection))
         if view.effective_status != Status.ACTIVE:
             self._notify(
                 f"{view.name} is the default now, but it is {view.effective_status}: nothing uses it"
@@ -312,7 +302,7 @@ class ClientIntegrations:
                 row = client_rows.change(
                     work, row, {"status": Status.ACTIVE.value, "errorMessage": None}, actor
                 )
-            return client_rows.listed(row, keys.readable_ids(work.connection))
+            return showing.listed_client(row, keys.readable_ids(work.connection))
 
     def disable(self, actor: Actor, ref: str, *, client: str | None = None) -> ClientView:
         """The integration, inactive; nothing uses it until it is enabled."""
@@ -320,7 +310,7 @@ class ClientIntegrations:
             row = client_rows.locked(work, client_rows.find(work, actor, Action.CLIENT_DISABLE, ref, client))
             if row["status"] != Status.INACTIVE:
                 row = client_rows.change(work, row, {"status": Status.INACTIVE.value}, actor)
-            return client_rows.listed(row, keys.readable_ids(work.connection))
+            return showing.listed_client(row, keys.readable_ids(work.connection))
 
     def delete(self, actor: Actor, ref: str, *, client: str | None = None) -> ClientView:
         """The integration that is gone now; its merchant account stays, closed."""
@@ -337,4 +327,4 @@ class ClientIntegrations:
                 # Usage that names the closed account is told by this whose it is.
                 facts["merchantAccount"] = [account["id"], None]
             work.record(facts)
-            return client_rows.listed(row, keys.readable_ids(work.connection))
+            return showing.listed_client(row, keys.readable_ids(work.connection))

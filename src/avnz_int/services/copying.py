@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, select
 
 from avnz_int.db import clients, copying, migrate, platform, rows, tenants
 from avnz_int.db.engine import Database
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import (
     AuditBrokenError,
     AvnzError,
@@ -25,7 +26,6 @@ from avnz_int.model.actor import Actor, Target
 from avnz_int.model.copies import CopyView
 from avnz_int.model.enums import Action, AuditOutcome
 from avnz_int.services import access, audit, integrations
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.services.vault import Vault
 from avnz_int.services.work import Reading, Work
 

@@ -17,7 +17,7 @@ from avnz_int.definitions.loader import Seed
 from avnz_int.errors import InUseError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, DefinitionStatus
-from avnz_int.model.inputs import Filter
+from avnz_int.model.filters import Filter
 from avnz_int.model.views.definitions import DefinitionView, SeedReport
 from avnz_int.services import access, field_order, integrations
 from avnz_int.services.vault import Notify

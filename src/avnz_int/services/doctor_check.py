@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 
 from avnz_int.db import rows
 from avnz_int.db.engine import Database
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import AvnzError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.doctor import Examination, Finding, Severity, Subject
 from avnz_int.model.enums import Action
 from avnz_int.model.secret import Secret
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.services.vault import Notify, Vault
 from avnz_int.services.work import Work
 

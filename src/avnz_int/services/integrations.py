@@ -13,6 +13,7 @@ from avnz_int import clock
 from avnz_int.crypto.cipher import Place, destination_digest
 from avnz_int.db import definitions as definition_rows
 from avnz_int.db import rows
+from avnz_int.db.integrations import CLIENT_TABLE
 from avnz_int.definitions import schema
 from avnz_int.definitions.loader import nearest
 from avnz_int.errors import (
@@ -33,8 +34,6 @@ from avnz_int.services import field_order
 
 _written = json_writer(ascii_only=True, spaces=True)
 MAX_CREDENTIALS_BYTES = 64 * 1024
-PLATFORM_TABLE = "PlatformIntegration"
-CLIENT_TABLE = "ClientIntegration"
 AUDITED = (
     "provider",
     "category",

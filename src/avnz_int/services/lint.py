@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from avnz_int import clock
 from avnz_int.db import definitions, keys
 from avnz_int.db import lint as queries
+from avnz_int.db.integrations import CLIENT_TABLE
 from avnz_int.definitions import schema
 from avnz_int.model.doctor import Finding, Subject
 from avnz_int.model.enums import KeyPurpose
@@ -28,7 +29,6 @@ from avnz_int.services.doctor_check import (
 )
 from avnz_int.services.doctor_integrations import subject_of
 from avnz_int.services.doctor_seals import FINGERPRINTS
-from avnz_int.services.integrations import CLIENT_TABLE
 
 _NAMED = 10
 """Places of one secret that are named; of more their number is told."""

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from avnz_int.db import bulk, rows
+from avnz_int.db.integrations import CLIENT_TABLE
 from avnz_int.errors import ConflictError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Mode, Status
 from avnz_int.model.inputs import NewClient, Unset
 from avnz_int.model.manifest import Deed
 from avnz_int.services import client_rows, integrations, sealing
-from avnz_int.services.integrations import CLIENT_TABLE
 from avnz_int.services.manifest_steps import ClientStep
 from avnz_int.services.manifest_tests import Tested, environment_of
 from avnz_int.services.probe import Prober

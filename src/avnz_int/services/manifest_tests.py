@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from avnz_int.db import clients, platform, rows
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import (
     AvnzError,
     ChangedMeanwhileError,
@@ -20,7 +21,7 @@ from avnz_int.model.manifest import Deed, Kind
 from avnz_int.model.secret import Credentials
 from avnz_int.providers.contract import CheckReport, CheckRequest
 from avnz_int.services import checking, integrations, testing
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
+from avnz_int.services.integrations import Definition
 from avnz_int.services.manifest_steps import ClientStep, IntegrationStep, PlatformStep, Step
 from avnz_int.services.probe import Prober, refusal
 from avnz_int.services.testing import Opened

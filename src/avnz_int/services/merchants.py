@@ -15,13 +15,13 @@ from sqlalchemy import Connection
 
 from avnz_int import clock
 from avnz_int.db import merchants, rows
+from avnz_int.db.integrations import CLIENT_TABLE
 from avnz_int.errors import AmbiguousRefError, HiddenError, NotFoundError
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import Action, Category, Role, Status
 from avnz_int.model.lifecycle import effective
 from avnz_int.model.views.integrations import MerchantView
 from avnz_int.services import access, activation, refs
-from avnz_int.services.integrations import CLIENT_TABLE
 from avnz_int.services.work import Work
 
 

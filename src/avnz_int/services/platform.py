@@ -7,6 +7,7 @@ from typing import Any
 
 from avnz_int import clock
 from avnz_int.db import keys, merchants, platform, rows
+from avnz_int.db.integrations import PLATFORM_TABLE
 from avnz_int.errors import (
     ChangedMeanwhileError,
     ExistsError,
@@ -16,13 +17,14 @@ from avnz_int.errors import (
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role, Status, TestResult
-from avnz_int.model.inputs import Changes, Filter, NewPlatform
+from avnz_int.model.filters import Filter
+from avnz_int.model.inputs import Changes, NewPlatform
 from avnz_int.model.lifecycle import Standing, after_replacement, when_saved
 from avnz_int.model.views.integrations import PlatformView
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import access, integrations, prices, refs, sealing, showing
 from avnz_int.services import merchants as accounts
-from avnz_int.services.integrations import PLATFORM_TABLE, Definition
+from avnz_int.services.integrations import Definition
 from avnz_int.services.probe import Prober
 from avnz_int.services.saving import Plan, Saver, Snapshot
 from avnz_int.services.vault import Notify

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from avnz_int.db import clients, platform, resolution, rows, tenants
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import AmbiguousRefError, HiddenError, InvalidInputError, NotFoundError, UsageError
 from avnz_int.model.actor import Actor
-from avnz_int.model.inputs import DefaultClient
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE
+from avnz_int.model.filters import DefaultClient
 
 _PREFIX = re.compile(r"[a-z][a-z0-9]{5,23}")
 PLATFORM_WORD = "platform"

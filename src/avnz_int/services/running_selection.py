@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from avnz_int.db import clients, definitions, platform, resolution, rows
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import (
     ConflictError,
     ForbiddenError,
@@ -21,12 +22,12 @@ from avnz_int.errors import (
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.encode import encode
 from avnz_int.model.enums import Action, Category, Environment, Mode
-from avnz_int.model.inputs import Filter
+from avnz_int.model.filters import Filter
 from avnz_int.model.routing import REASONS, CandidateView, Level, Rule
 from avnz_int.model.running import RunWanted
 from avnz_int.services import access, candidates, integrations, layers, refs
 from avnz_int.services.candidates import Candidate, Surroundings
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
+from avnz_int.services.integrations import Definition
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Writing
 

@@ -15,6 +15,7 @@ from sqlalchemy import Table
 
 from avnz_int import clock
 from avnz_int.db import rows
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import InvalidInputError, KeyMissingError, SealBrokenError
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
@@ -23,7 +24,7 @@ from avnz_int.model.inputs import KEEP_PREVIOUS_S, Changes, Unset
 from avnz_int.model.secret import Credentials
 from avnz_int.providers.contract import CheckReport
 from avnz_int.services import integrations, refs, sealing, showing
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
+from avnz_int.services.integrations import Definition
 from avnz_int.services.probe import Prober, refusal
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work, Writing

@@ -8,15 +8,15 @@ from typing import Any
 
 from avnz_int import clock
 from avnz_int.db import clients, platform, rows, tenants
+from avnz_int.db.integrations import PLATFORM_TABLE
 from avnz_int.errors import ConflictError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, PriceState, Status
-from avnz_int.model.inputs import Filter
+from avnz_int.model.filters import Filter
 from avnz_int.model.pricing import Pricing
 from avnz_int.model.sharing import PriceView, ShareView, SimulationView
 from avnz_int.model.simulation import Month, OwnFees, break_even, own_cost, platform_cost
 from avnz_int.services import access, client_rows, integrations, refs
-from avnz_int.services.integrations import PLATFORM_TABLE
 from avnz_int.services.prices import PriceBook, shown
 from avnz_int.services.pricing import Offer, put
 from avnz_int.services.vault import Notify

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avnz_int.crypto import jwe
 from avnz_int.model.enums import Status
 from avnz_int.model.lifecycle import effective
 from avnz_int.model.secret import MASK, Credentials, masked
 from avnz_int.model.views.integrations import ClientView, PlatformView
-from avnz_int.services.integrations import Definition
+
+if TYPE_CHECKING:
+    from avnz_int.services.integrations import Definition
 
 
 def looks_unreadable(row: Mapping[str, Any], known_keys: Collection[str]) -> bool:
@@ -91,6 +93,12 @@ def client_view(row: Mapping[str, Any], *, credentials: Any, unreadable: bool) -
         created_by=row["createdBy"],
         updated_by=row["updatedBy"],
     )
+
+
+def listed_client(row: Mapping[str, Any], known_keys: Collection[str]) -> ClientView:
+    """The view of a row of `db.clients` whose credentials stay closed."""
+    unreadable = looks_unreadable(row, known_keys)
+    return client_view(row, credentials=listed_credentials(row), unreadable=unreadable)
 
 
 def listed_credentials(row: Mapping[str, Any]) -> str | None:

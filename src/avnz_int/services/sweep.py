@@ -16,15 +16,16 @@ from datetime import datetime, timedelta
 
 from avnz_int import clock
 from avnz_int.db import clients, definitions, platform, rows
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.errors import AvnzError, DatabaseUnavailableError, KeyMissingError, SealBrokenError
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, CheckCode, Mode, Outcome, Role, TestResult
-from avnz_int.model.inputs import Filter, TestSelection
+from avnz_int.model.filters import Filter, TestSelection
 from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers import registry
 from avnz_int.providers.contract import CheckReport, CheckRequest
 from avnz_int.services import access, checking, integrations, refs, testing
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
+from avnz_int.services.integrations import Definition
 from avnz_int.services.probe import Prober
 from avnz_int.services.testing import Opened
 from avnz_int.services.vault import Notify

@@ -22,10 +22,10 @@ from avnz_int.errors import (
 from avnz_int.model import names
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, Role, TenantKind
-from avnz_int.model.inputs import Filter
+from avnz_int.model.filters import Filter
 from avnz_int.model.views.integrations import ClientView
 from avnz_int.model.views.tenants import TenantView, TreeNode
-from avnz_int.services import access, client_rows, enrolment, integrations, refs, showing
+from avnz_int.services import access, enrolment, integrations, refs, showing
 from avnz_int.services.prices import in_step
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work
@@ -189,7 +189,7 @@ class Tenants:
             known = keys.readable_ids(work.connection)
             used: dict[str, list[ClientView]] = {}
             for row in clients.listing(work.connection, Filter(), client_id=actor.client_id):
-                used.setdefault(row["clientId"], []).append(client_rows.listed(row, known))
+                used.setdefault(row["clientId"], []).append(showing.listed_client(row, known))
             found = _tree(work, actor, used)
             if not actor.client_id:
                 of_platform = in_step(work.connection, platform.listing(work.connection, Filter()))

@@ -9,6 +9,7 @@ from typing import Any
 from avnz_int import clock
 from avnz_int.crypto.cipher import Cipher
 from avnz_int.db import clients, platform, rows
+from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, Environment, Outcome, Status, TestResult
 from avnz_int.model.lifecycle import Standing, after_test
@@ -17,7 +18,7 @@ from avnz_int.model.views.integrations import CheckView
 from avnz_int.providers.contract import CheckReport, CheckRequest
 from avnz_int.services import chain, integrations, refs
 from avnz_int.services import merchants as accounts
-from avnz_int.services.integrations import CLIENT_TABLE, PLATFORM_TABLE, Definition
+from avnz_int.services.integrations import Definition
 from avnz_int.services.probe import Prober
 from avnz_int.services.vault import Notify, Vault
 from avnz_int.services.work import Writing

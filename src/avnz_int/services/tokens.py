@@ -28,9 +28,9 @@ from avnz_int.errors import (
     UsageError,
 )
 from avnz_int.model import names, tokens
-from avnz_int.model.actor import Actor, Target
+from avnz_int.model.actor import Actor, Identity, Target
 from avnz_int.model.enums import Action, Role
-from avnz_int.model.tokens import Identity, NewToken, NewTokenView, TokenStatus, TokenView
+from avnz_int.model.tokens import NewToken, NewTokenView, TokenStatus, TokenView
 from avnz_int.services import access, refs
 from avnz_int.services.work import Work, Writing
 

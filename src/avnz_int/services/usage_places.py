@@ -17,7 +17,7 @@ from avnz_int import clock
 from avnz_int.db import audit, clients, merchants, prices, rows, tenants, usage
 from avnz_int.model.actor import Actor
 from avnz_int.model.enums import AccountStatus, Action, Category, Environment, Mode
-from avnz_int.model.inputs import EventFilter, Filter
+from avnz_int.model.filters import EventFilter, Filter
 from avnz_int.model.usage import LineRefusedError, Whose
 from avnz_int.services.prices import PriceBook
 

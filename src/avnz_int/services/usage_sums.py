@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from avnz_int import clock
 from avnz_int.db import billing, clients, prices, rows, tenants, usage
 from avnz_int.errors import IntegrityError
-from avnz_int.model.inputs import Filter
+from avnz_int.model.filters import Filter
 from avnz_int.model.pricing import rate_of
 from avnz_int.model.spans import Month
 from avnz_int.model.usage import CurrencyUsage, UsageView

@@ -65,7 +65,7 @@ def list_(
     With --follow each event is a line; -o json then prints an object a line.
     """
     state = state_of(ctx)
-    from avnz_int.model.inputs import EventFilter
+    from avnz_int.model.filters import EventFilter
 
     if follow and until is not None:
         raise UsageError("--follow has no end", hint="leave --until or --follow out")

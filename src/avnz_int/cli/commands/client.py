@@ -70,11 +70,11 @@ def list_(
     form: Output = Format.TABLE,
 ) -> None:
     """List the integrations of one client, or of all; credentials stay closed."""
-    from avnz_int.model.inputs import Filter
+    from avnz_int.model.filters import Filter
 
     state = state_of(ctx)
     limits = Filter(environment, category, state.known_provider(provider), status)
-    views = state.services.clients.listing(state.actor, client=state.client(client), limits=limits)
+    views = state.services.client_listing.listing(state.actor, client=state.client(client), limits=limits)
     output.emit_all(state, form, views, _COLUMNS)
 
 

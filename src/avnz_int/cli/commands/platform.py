@@ -50,7 +50,7 @@ def list_(
     form: Output = Format.TABLE,
 ) -> None:
     """List platform integrations; credentials stay closed."""
-    from avnz_int.model.inputs import Filter
+    from avnz_int.model.filters import Filter
 
     state = state_of(ctx)
     limits = Filter(environment, category, state.known_provider(provider), status)

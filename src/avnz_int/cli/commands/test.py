@@ -76,7 +76,7 @@ def check(
         return
     if platform and client:
         raise UsageError("--platform excludes --client")
-    from avnz_int.model.inputs import TestSelection  # --help and TAB make none
+    from avnz_int.model.filters import TestSelection  # --help and TAB make none
 
     selection = TestSelection(
         # The variable means "my client": whoever asks for the organization's own means all of them.
