@@ -1,19 +1,22 @@
 """The same tasks in Airflow's connections and here: start-up, import, list, export, rotate. Run it by itself.
 
-`PYTHONPATH=tests python tests/benchmarks/compare_airflow.py [RECORDS] [--venv DIR]`
+`PYTHONPATH=tests python tests/benchmarks/compare_airflow.py [RECORDS] [--venv DIR] [--postgres]`
 
 Airflow is installed into a virtual environment of its own: in DIR, where it is kept, else in a temporary one.
 It is given its best case: the secret stands in `extra` alone, since its log masker gets slower with each
-password, and SQLite is on the same disk. Every task is a whole process, and each side does it in turn. Ours
-write an audit event for each record that is imported, and an export is sealed; Airflow's is plain text.
+password, and SQLite is on the same disk, or one durable PostgreSQL serves both. Every task is a whole
+process, and each side does it in turn. Ours write an audit event for each record that is imported or
+exported, and an export is sealed; Airflow's is plain text.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,10 +26,15 @@ import venv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from measure import PROGRAM
 
-AIRFLOW = "apache-airflow>=3.0,<4"
+if TYPE_CHECKING:
+    from support.postgres import PostgresServer
+
+AIRFLOW = ("apache-airflow>=3.0,<4", "psycopg2-binary", "asyncpg")
+"""With what it needs for PostgreSQL."""
 ROUNDS = 3
 GOALS = {"list": 6.0, "export": 5.0, "import": 10.0, "rotate": 5.0}
 """How many times as fast as Airflow each task is to be."""
@@ -71,30 +79,89 @@ def resource_mib(used: resource.struct_rusage) -> float:
     return used.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-class Airflow:
-    """Airflow's connections on SQLite, in a folder of their own."""
+class Databases:
+    """SQLite files in a folder: one a side, which can be taken back to what it was."""
 
-    def __init__(self, program: str, folder: Path, records: int) -> None:
+    kind = "SQLite"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def url(self, side: str) -> str:
+        """Of a side's database."""
+        return f"sqlite:///{self._folder / side}.db"
+
+    def remember(self, side: str) -> None:
+        """What `restore` goes back to."""
+        shutil.copy(self._folder / f"{side}.db", self._folder / f"{side}.empty")
+
+    def restore(self, side: str) -> None:
+        """The side's database as it was remembered, or none."""
+        for path in self._folder.glob(f"{side}.db*"):
+            path.unlink()
+        if (self._folder / f"{side}.empty").exists():
+            shutil.copy(self._folder / f"{side}.empty", self._folder / f"{side}.db")
+
+
+class PostgresDatabases(Databases):
+    """The same on a server."""
+
+    kind = "PostgreSQL"
+
+    def __init__(self, folder: Path, server: PostgresServer) -> None:
+        super().__init__(folder)
+        self._server = server
+        self._names: dict[str, str] = {}
+        self._empty: dict[str, str] = {}
+
+    def url(self, side: str) -> str:
+        """As of files."""
+        if side not in self._names:
+            self._names[side] = self._server.create_database()
+        url = self._server.url(self._names[side])
+        return url.replace("psycopg:", "psycopg2:") if side == "airflow" else url
+
+    def remember(self, side: str) -> None:
+        """As of files."""
+        self._empty[side] = self._server.create_database(self._names[side])
+
+    def restore(self, side: str) -> None:
+        """As of files; the name stays, which the environment has."""
+        import psycopg  # noqa: PLC0415  # a child's peak of memory begins with what its parent has loaded
+        from sqlalchemy.engine import make_url  # noqa: PLC0415
+
+        name = self._names[side]
+        admin = make_url(self._server.admin_url).set(drivername="postgresql")
+        with psycopg.connect(admin.render_as_string(hide_password=False), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._empty.get(side, "template0")}"')
+
+
+class Airflow:
+    """Airflow's connections."""
+
+    def __init__(self, program: str, folder: Path, records: int, databases: Databases) -> None:
         self._program = program
         self._folder = folder
+        self._databases = databases
         self._variables = {
             "AIRFLOW_HOME": str(folder),
             "AIRFLOW__CORE__FERNET_KEY": fernet_key(program),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": databases.url("airflow"),
         }
         self._file = folder / "connections.json"
         made = {f"account_{number}": connection(number) for number in range(records)}
         self._file.write_text(json.dumps(made), encoding="utf-8")
-        self._empty = folder / "empty.db"
         self._do("db", "migrate")
-        (folder / "airflow.db").rename(self._empty)
+        databases.remember("airflow")
 
     def _do(self, *words: str) -> Run:
         return run([self._program, *words], self._variables)
 
     def reset(self) -> None:
         """No connection."""
-        (self._folder / "airflow.db").write_bytes(self._empty.read_bytes())
+        self._databases.restore("airflow")
 
     def start(self) -> Run:
         """`version`."""
@@ -122,12 +189,13 @@ class Airflow:
 
 
 class Ours:
-    """`avnz-int` on SQLite, in a folder of its own."""
+    """`avnz-int`."""
 
-    def __init__(self, folder: Path, records: int) -> None:
+    def __init__(self, folder: Path, records: int, databases: Databases) -> None:
         self._folder = folder
+        self.databases = databases
         self._variables = {
-            "AVNZ_INT_DATABASE_URL": f"sqlite:///{folder / 'avnz-int.db'}",
+            "AVNZ_INT_DATABASE_URL": databases.url("avnz-int"),
             "AVNZ_INT_KEYRING": f"file://{folder / 'keyring.json'}",
             "PASSPHRASE": PASSPHRASE,
         }
@@ -140,10 +208,16 @@ class Ours:
 
     def reset(self) -> None:
         """An organization without clients."""
-        for path in self._folder.glob("avnz-int.db*"):
-            path.unlink()
+        self.databases.restore("avnz-int")
         self._folder.joinpath("keyring.json").unlink(missing_ok=True)
+        self._variables.pop("AVNZ_INT_TOKEN", None)
         self._do("init", "--org", "bench", "--name", "Bench")
+        if isinstance(self.databases, PostgresDatabases):
+            made = self._folder / "token.txt"
+            made.unlink(missing_ok=True)
+            bootstrap = ("--bootstrap", "--role", "org_admin", "--name", "bench")
+            self._do("token", "create", *bootstrap, "--token-file", str(made))
+            self._variables["AVNZ_INT_TOKEN"] = made.read_text(encoding="utf-8").strip()
 
     def start(self) -> Run:
         """`--version`."""
@@ -203,7 +277,7 @@ def installed(folder: Path) -> str:
     program = folder / "bin" / "airflow"
     if not program.exists():
         venv.create(folder, with_pip=True)
-        subprocess.run([folder / "bin" / "pip", "install", "--quiet", AIRFLOW], check=True)
+        subprocess.run([folder / "bin" / "pip", "install", "--quiet", *AIRFLOW], check=True)
     return str(program)
 
 
@@ -216,6 +290,8 @@ def compared(airflow: Airflow, ours: Ours) -> dict[str, tuple[Run, Run]]:
         "export": lambda side: side.export(),
         "rotate": lambda side: side.rotate(),
     }
+    if isinstance(ours.databases, PostgresDatabases):
+        del tasks["start-up"]  # asks no database
     runs: dict[str, tuple[list[Run], list[Run]]] = {task: ([], []) for task in tasks}
     for _ in range(ROUNDS):
         airflow.reset()
@@ -236,17 +312,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("records", nargs="?", type=int, default=10_000)
     parser.add_argument("--venv", type=Path)
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of SQLite")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         for side in ("airflow", "ours"):
             (folder / side).mkdir()
         program = installed(given.venv or folder / "venv")
         version = run_version(program)
+        databases = Databases(folder)
+        if given.postgres:
+            from support.postgres import PostgresServer  # noqa: PLC0415  # as above
+
+            databases = PostgresDatabases(folder, stack.enter_context(PostgresServer(durable=True)))
         found = compared(
-            Airflow(program, folder / "airflow", given.records), Ours(folder / "ours", given.records)
+            Airflow(program, folder / "airflow", given.records, databases),
+            Ours(folder / "ours", given.records, databases),
         )
-    print(f"{given.records:,} records, SQLite, Airflow {version}; medians of {ROUNDS}\n")
+    print(f"{given.records:,} records, {databases.kind}, Airflow {version}; medians of {ROUNDS}\n")
     print("| task | Airflow | avnz-int | faster | memory |")
     print("|---|---|---|---|---|")
     for task, (theirs, own) in found.items():
