@@ -9,11 +9,14 @@ from avnz_int.model.enums import Category
 from avnz_int.model.inputs import Changes, NewPlatform
 from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.secret import Secret
+from avnz_int.providers import paypal_payflow
+from avnz_int.providers.contract import CheckReport, CheckRequest
 from avnz_int.wiring import Services
 from support.doctor import examined, told
 from support.samples import sample
 from support.scenes import ADMIN, PAYFLOW, own
 from support.services import add_untested, execute, opened, payflow_credentials
+from support.sweeping import OK, outcomes, sweep
 
 pytestmark = pytest.mark.sqlite_first
 
@@ -52,6 +55,25 @@ def test_schema_of_its_own(services: Services, prepared_url: str) -> None:
 
     assert ["nmi"] == services.definitions.seed(ADMIN).updated
     assert 1 == services.keys.rotate(ADMIN).resealed
+
+
+def test_sweep_of_all(services: Services, prepared_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep says what a damaged definition keeps from being tested, and tests the rest."""
+
+    async def check(_: CheckRequest) -> CheckReport:
+        return OK
+
+    monkeypatch.setattr(paypal_payflow, "check", check)
+    new = NewPlatform("nmi", Secret({"securityKey": "k" * 32}), settings=sample("nmi").settings)
+    lost = services.platform.add(ADMIN, new, test=False).id
+    kept = own(services).id
+    put(prepared_url, "IntegrationDefinition", "settingsSchema", "[1]", "provider = 'nmi'")
+    found = sweep(services)
+
+    assert {lost: "unreadable", kept: "ok"} == outcomes(found)
+    assert "the definition of nmi in the database is damaged" in found[lost].message
+    services.definitions.seed(ADMIN)
+    assert {"unreadable"}.isdisjoint(outcomes(sweep(services)).values())
 
 
 @pytest.mark.parametrize("value", ["[1]", "5", '"x"'])

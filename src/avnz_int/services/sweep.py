@@ -17,7 +17,13 @@ from datetime import datetime, timedelta
 from avnz_int import clock
 from avnz_int.db import clients, definitions, platform, rows
 from avnz_int.db.integrations import CLIENT_TABLE, PLATFORM_TABLE
-from avnz_int.errors import AvnzError, DatabaseUnavailableError, KeyMissingError, SealBrokenError
+from avnz_int.errors import (
+    AvnzError,
+    ConflictError,
+    DatabaseUnavailableError,
+    KeyMissingError,
+    SealBrokenError,
+)
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, CheckCode, Mode, Outcome, Role, TestResult
 from avnz_int.model.filters import Filter, TestSelection
@@ -50,13 +56,15 @@ class Chosen:
     Attributes:
         client: the slug of its client, None for one of the organization's own.
         ref: names it among all.
+        found: None where the definition in force is damaged: it cannot be tested.
     """
 
     table: str
     id: str
     client: str | None
     ref: str
-    found: Definition
+    provider: str
+    found: Definition | None
 
 
 class Sweep:
@@ -83,15 +91,11 @@ class Sweep:
             stored = integrations.sound(definitions.listing(work.connection))
             found = {row["provider"]: Definition.of(row) for row in stored}
             chosen = [
-                _chosen(
-                    table,
-                    row,
-                    found.get(row["provider"]) or integrations.definition(work.connection, row["provider"]),
-                )
+                _chosen(table, row, found.get(row["provider"]))
                 for table, row in _candidates(work, actor, selection)
                 if _is_due(row, selection.stale_s)
             ]
-        for provider in {one.found.provider for one in chosen}:
+        for provider in {one.provider for one in chosen}:
             self._prober.endpoint(provider)
         return chosen
 
@@ -136,9 +140,11 @@ class Sweep:
             for one, row in _as_they_are(work, batch):
                 access.require_tester(actor, row.get("clientId"), one.client)
                 try:
-                    opened = testing.open_with(work, cipher, one.table, row, one.found, asked=row)
+                    # Raises where it is damaged.
+                    found = one.found or integrations.definition(work.connection, one.provider)
+                    opened = testing.open_with(work, cipher, one.table, row, found, asked=row)
                     requests.append((opened, opened.request(self._prober, timeout_s)))
-                except (SealBrokenError, KeyMissingError) as exc:
+                except (SealBrokenError, KeyMissingError, ConflictError) as exc:
                     unreadable.append(_unreadable(work, one, row, exc.code, exc.message))
                 except (AttributeError, TypeError, ValueError) as exc:
                     # Somebody wrote into the row what its column cannot hold.
@@ -288,11 +294,12 @@ def _candidates(work: Reading, actor: Actor, selection: TestSelection) -> Iterat
             yield CLIENT_TABLE, row
 
 
-def _chosen(table: str, row: rows.Row, found: Definition) -> Chosen:
+def _chosen(table: str, row: rows.Row, found: Definition | None) -> Chosen:
+    provider = row["provider"]
     if table == PLATFORM_TABLE:
-        return Chosen(table, row["id"], None, f"{refs.PLATFORM_WORD}/{row['provider']}", found)
-    ref = f"{row['client']}/{row['provider']}/{row['name']}"
-    return Chosen(table, row["id"], row["client"], ref, found)
+        return Chosen(table, row["id"], None, f"{refs.PLATFORM_WORD}/{provider}", provider, found)
+    ref = f"{row['client']}/{provider}/{row['name']}"
+    return Chosen(table, row["id"], row["client"], ref, provider, found)
 
 
 def _is_due(row: rows.Row, stale_s: float | None) -> bool:
