@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from avnz_int.errors import ConflictError, InUseError, NotFoundError
+from avnz_int.errors import ConflictError, InUseError, InvalidInputError, NotFoundError
 from avnz_int.model.enums import Category
 from avnz_int.model.inputs import Changes, NewPlatform
 from avnz_int.model.routing import MemberChanges, Transaction
 from avnz_int.model.secret import Secret
 from avnz_int.providers import paypal_payflow
 from avnz_int.providers.contract import CheckReport, CheckRequest
+from avnz_int.services.manifests import Source
 from avnz_int.wiring import Services
 from support.doctor import examined, told
 from support.samples import sample
@@ -55,6 +58,19 @@ def test_schema_of_its_own(services: Services, prepared_url: str) -> None:
 
     assert ["nmi"] == services.definitions.seed(ADMIN).updated
     assert 1 == services.keys.rotate(ADMIN).resealed
+
+
+def test_what_is_in_use(services: Services, prepared_url: str, tmp_path: Path) -> None:
+    """Nothing is routed to what a damaged definition keeps closed, and a plan names that definition."""
+    own(services)
+    manifest = services.manifests.export(ADMIN)
+    put(prepared_url, "IntegrationDefinition", "credentialSchema", "[1]", f"provider = '{PAYFLOW}'")
+
+    with pytest.raises(NotFoundError, match="its credentials do not open") as caught:
+        services.resolution.resolve(ADMIN, Category.PAYMENT_GATEWAY, client="acme")
+    assert ["unreadable"] == [one["rule"] for one in caught.value.details["candidates"]]
+    with pytest.raises(InvalidInputError, match=f"the definition of {PAYFLOW} in the database is damaged"):
+        services.manifests.plan(ADMIN, Source(manifest, "m.yaml", tmp_path))
 
 
 def test_sweep_of_all(services: Services, prepared_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,7 @@ def ordered(own: Iterable[rows.Row], around: Surroundings) -> list[Candidate]:
 def refusal(row: rows.Row, around: Surroundings) -> Rule | None:
     """The rule that drops a client's integration; None if it can serve."""
     definition = around.definitions.get(row["provider"])
-    if definition is None or not definition["isClientAllowed"]:
+    if definition is not None and not definition["isClientAllowed"]:
         return Rule.PLATFORM_ONLY
     if row["environment"] != around.environment:
         return Rule.WRONG_ENVIRONMENT
@@ -174,7 +174,7 @@ def refusal(row: rows.Row, around: Surroundings) -> Rule | None:
         return None if rule is None else _OF_PLATFORM.get(rule, rule)
     if not row["isVerified"]:
         return Rule.UNVERIFIED
-    return None if row["credentialsKeyId"] in around.readable else Rule.UNREADABLE
+    return None if _opens(row, around) else Rule.UNREADABLE
 
 
 def platform_refusal(row: rows.Row, around: Surroundings) -> Rule | None:
@@ -186,7 +186,12 @@ def platform_refusal(row: rows.Row, around: Surroundings) -> Rule | None:
     # An active one whose last test is a failure was only out of reach: a refusal makes it `error`.
     if row["status"] != Status.ACTIVE:
         return _OF_STATUS[row["status"]]
-    return None if row["credentialsKeyId"] in around.readable else Rule.UNREADABLE
+    return None if _opens(row, around) else Rule.UNREADABLE
+
+
+def _opens(row: rows.Row, around: Surroundings) -> bool:
+    # A damaged definition, which is not among them, does not say where the credentials are sent.
+    return row["credentialsKeyId"] in around.readable and row["provider"] in around.definitions
 
 
 def _organization_refusal(row: rows.Row, around: Surroundings) -> Rule | None:

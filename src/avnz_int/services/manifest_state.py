@@ -28,6 +28,7 @@ class State:
         integrations: (client, provider, name) -> row with its client's slug, without what is sealed.
         members: pool id -> rows of `db.pools`, those of closed accounts left out: nothing names them.
         named: id of an integration -> (provider, name), name None for a platform integration.
+        damaged: the providers whose definition is, which are not among `definitions`.
         fingerprint_key: None where it does not open.
         slugs: client id -> slug.
         of_client: slug -> its integrations.
@@ -44,6 +45,7 @@ class State:
     members: dict[str, list[rows.Row]]
     named: dict[str, tuple[str, str | None]]
     definitions: dict[str, Definition]
+    damaged: frozenset[str]
     fingerprint_key: fingerprints.Key | None
     slugs: dict[str, str]
     of_client: dict[str, list[rows.Row]]
@@ -63,6 +65,8 @@ def load(work: Reading, vault: Vault, *, pruning: datetime | None = None) -> Sta
     of_client: dict[str, list[rows.Row]] = {}
     for row in integrations:
         of_client.setdefault(row["client"], []).append(row)
+    stored = {row["provider"]: row for row in definition_rows.listing(connection)}
+    definitions = {row["provider"]: Definition.of(row) for row in sound(stored.values())}
     members: dict[str, list[rows.Row]] = {}
     for member in pools.members(connection):
         if member["clientIntegrationId"] or member["platformIntegrationId"]:
@@ -77,9 +81,8 @@ def load(work: Reading, vault: Vault, *, pruning: datetime | None = None) -> Sta
         pools={(row["client"], row["name"]): row for row in pools.listing(connection)},
         members=members,
         named=named,
-        definitions={
-            row["provider"]: Definition.of(row) for row in sound(definition_rows.listing(connection))
-        },
+        definitions=definitions,
+        damaged=frozenset(stored.keys() - definitions.keys()),
         fingerprint_key=vault.fingerprint_key(connection),
         slugs={row["id"]: slug for slug, row in clients.items()},
         of_client=of_client,
