@@ -25,7 +25,9 @@ from avnz_int.services.vault import Notify
 from avnz_int.services.work import Reading, Work, Writing
 
 BATCH = 1000
-"""How many records share a transaction, and a line of a bundle."""
+"""How many records share a transaction."""
+LINE = 500
+"""How many share a line of a bundle, which with the largest credentials is not longer than a reader takes."""
 MASKED = "masked"
 Opened = tuple[Mapping[str, Any], Credentials | None]
 
@@ -181,7 +183,8 @@ class Bundle(_Counted):
         try:
             yield self._writer.first
             for part in self._parts():
-                yield self._writer.seal(part, last=False)
+                for start in range(0, len(part), LINE):
+                    yield self._writer.seal(part[start : start + LINE], last=False)
                 self.tell()
             yield self._writer.seal([], last=True)
             complete = True
