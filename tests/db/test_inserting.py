@@ -61,8 +61,10 @@ def test_all_are_in(ready: Database, part: int) -> None:
         for start in range(0, MANY, part):
             inserter.add(tables.ClientIntegration, given[start : start + part])
         inserter.add(tables.ClientIntegration, [])
-        inserter.wait()
         amid = stored(connection)
+        with connection.begin_nested() as point:
+            inserter.add(tables.ClientIntegration, integrations(500, MANY))
+            point.rollback()
     with ready.read() as connection:
         found = stored(connection)
 
@@ -87,7 +89,7 @@ def test_few_parameters(ready: Database) -> None:
 
 
 @pytest.mark.parametrize("count", [3, 700])
-@pytest.mark.parametrize("ends", ["waits", "adds", "leaves"])
+@pytest.mark.parametrize("ends", ["adds", "asks", "leaves"])
 def test_refused(ready: Database, count: int, ends: str) -> None:
     """A row that a constraint refuses undoes the transaction, is told by its constraint, and is not shown."""
     rows = integrations(count)
@@ -99,6 +101,8 @@ def test_refused(ready: Database, count: int, ends: str) -> None:
             inserter.add(tables.ClientIntegration, [*rows, twice])
             if ends == "leaves":
                 raise leaving
+            if ends == "asks":
+                stored(connection)
             for number in range(20):
                 inserter.add(tables.ClientIntegration, integrations(200, 10_000 * (number + 1)))
             inserter.wait()

@@ -51,14 +51,9 @@ class Reading:
     """
 
     def __init__(self, connection: Connection, organization: rows.Row, target: Target | None) -> None:
-        self._connection = connection
+        self.connection = connection
         self.organization = organization
         self.target = target
-
-    @property
-    def connection(self) -> Connection:
-        """The transaction's connection."""
-        return self._connection
 
 
 class Writing(Reading):
@@ -98,12 +93,6 @@ class Writing(Reading):
         self._key: tuple[str, Secret[bytes]] | None = None
         self._events: list[dict[str, Any]] = []
         self._depth = 0
-
-    @property
-    def connection(self) -> Connection:
-        """The transaction's connection; all that was inserted is in."""
-        self._inserter.wait()
-        return self._connection
 
     @property
     def sequence(self) -> int:
@@ -177,7 +166,7 @@ class Writing(Reading):
             self._action, self.target = before
 
     def insert(self, table: Table, values: Sequence[rows.Row]) -> None:
-        """Insert many rows; they are in when `connection` is asked for, or the transaction ends."""
+        """Insert many rows; they are in when the next statement runs, or the transaction ends."""
         self._inserter.add(table, values)
 
     def finish(self) -> None:
