@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -57,7 +59,8 @@ def stored(connection: Connection) -> list[dict[str, Any]]:
 def test_all_are_in(ready: Database, part: int) -> None:
     """In however many parts they come, what is read is what was given; what was not named has its default."""
     given = integrations(MANY)
-    with ready.write() as connection, closing(Inserter(connection)) as inserter:
+    with ready.write() as connection:
+        inserter = Inserter(connection)
         for start in range(0, MANY, part):
             inserter.add(tables.ClientIntegration, given[start : start + part])
         inserter.add(tables.ClientIntegration, [])
@@ -80,7 +83,8 @@ def test_few_parameters(ready: Database) -> None:
     """An SQLite that takes few parameters gets more statements, not an error."""
     if not ready.is_sqlite:
         pytest.skip("COPY has no parameters")
-    with ready.write() as connection, closing(Inserter(connection)) as inserter:
+    with ready.write() as connection:
+        inserter = Inserter(connection)
         driver: Any = connection.connection.driver_connection
         driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 99)
         inserter.add(tables.ClientIntegration, integrations(300))
@@ -97,7 +101,8 @@ def test_refused(ready: Database, count: int, ends: str) -> None:
     leaving = RuntimeError("something else")
 
     def filled() -> None:
-        with ready.write() as connection, closing(Inserter(connection)) as inserter:
+        with ready.write() as connection:
+            inserter = Inserter(connection)
             inserter.add(tables.ClientIntegration, [*rows, twice])
             if ends == "leaves":
                 raise leaving
@@ -117,3 +122,77 @@ def test_refused(ready: Database, count: int, ends: str) -> None:
     assert CANARY not in f"{told!r} {told.__cause__!r} {getattr(told, 'details', '')}"
     with ready.read() as connection:
         assert [] == stored(connection)
+
+
+@pytest.mark.parametrize("deed", ["ROLLBACK", "ABORT", "FAIL"])
+def test_undone_by_sqlite(ready: Database, deed: str) -> None:
+    """Where SQLite ends the transaction by itself, nothing that waited its turn is written outside one."""
+    if not ready.is_sqlite:
+        pytest.skip("PostgreSQL ends none")
+    with ready.write() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER refusing BEFORE INSERT ON \"ClientIntegration\" WHEN NEW.id = 'i00150'"
+            f" BEGIN SELECT RAISE({deed}, 'it is refused'); END"
+        )
+
+    def filled() -> None:
+        with ready.write() as connection:
+            inserter = Inserter(connection)
+            for number in range(6):
+                inserter.add(tables.ClientIntegration, integrations(200, 200 * number))
+
+    with pytest.raises(ConflictError):
+        filled()
+    with ready.read() as connection:
+        assert [] == stored(connection)
+
+
+def test_interrupted_twice(ready: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who presses Ctrl-C again while the first is seen to still gets all or nothing."""
+    entered, left = threading.Event(), threading.Event()
+    executed, copied, shutdown = Inserter._execute, Inserter._copy, ThreadPoolExecutor.shutdown
+    impatient = [KeyboardInterrupt(), KeyboardInterrupt()]
+
+    def slowly(insert: Any) -> Any:
+        def inserted(*args: Any) -> None:
+            entered.set()
+            time.sleep(0.3)
+            insert(*args)
+            left.set()
+
+        return inserted
+
+    def ended(pool: ThreadPoolExecutor, **options: Any) -> None:
+        if impatient:
+            raise impatient.pop()
+        shutdown(pool, **options)
+
+    monkeypatch.setattr(Inserter, "_execute", slowly(executed))
+    monkeypatch.setattr(Inserter, "_copy", slowly(copied))
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", ended)
+
+    def filled() -> None:
+        with ready.write() as connection:
+            inserter = Inserter(connection)
+            for number in range(4):
+                inserter.add(tables.ClientIntegration, integrations(200, 200 * number))
+            entered.wait(10)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        filled()
+    assert left.is_set()
+    assert not impatient
+    monkeypatch.undo()
+    with ready.read() as connection:
+        assert [] == stored(connection)
+
+
+def test_threads_end(ready: Database) -> None:
+    """No thread outlives its transaction."""
+    with ready.write() as connection:
+        Inserter(connection).add(tables.ClientIntegration, integrations(300))
+        assert "avnz-int-insert_0" in {thread.name for thread in threading.enumerate()}
+    assert "avnz-int-insert_0" not in {thread.name for thread in threading.enumerate()}
+    with ready.read() as connection:
+        assert 300 == len(stored(connection))

@@ -198,7 +198,8 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
         # The work is done and told: a late Ctrl-C only ends the wait for the interpreter's own end, without
         # its complaints.
-        signal.signal(signal.SIGINT, lambda *_: os._exit(code))
+        for late in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(late, lambda *_: os._exit(code))
     except KeyboardInterrupt:
         code = CancelledError.exit_code
     except SystemExit as exc:  # so Typer ends a TAB

@@ -31,6 +31,9 @@ from avnz_int.settings import without_password
 
 BUSY_TIMEOUT_MS = 15_000
 _LOG = logging.getLogger(__name__)
+for _library in ("sqlalchemy", "psycopg"):
+    # What fails is told by us; what they say of a connection that broke is for whoever asks for logs.
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 _MODE = "avnz_begin"
 
 

@@ -23,6 +23,7 @@ from avnz_int.errors import (
     DatabaseUnavailableError,
     KeyMissingError,
     SealBrokenError,
+    UnknownProviderError,
 )
 from avnz_int.model.actor import Actor, Target
 from avnz_int.model.enums import Action, AuditOutcome, CheckCode, Mode, Outcome, Role, TestResult
@@ -56,7 +57,7 @@ class Chosen:
     Attributes:
         client: the slug of its client, None for one of the organization's own.
         ref: names it among all.
-        found: None where the definition in force is damaged: it cannot be tested.
+        found: None where the definition in force is damaged or gone: it cannot be tested.
     """
 
     table: str
@@ -140,11 +141,11 @@ class Sweep:
             for one, row in _as_they_are(work, batch):
                 access.require_tester(actor, row.get("clientId"), one.client)
                 try:
-                    # Raises where it is damaged.
+                    # Raises where it is damaged, or not there.
                     found = one.found or integrations.definition(work.connection, one.provider)
                     opened = testing.open_with(work, cipher, one.table, row, found, asked=row)
                     requests.append((opened, opened.request(self._prober, timeout_s)))
-                except (SealBrokenError, KeyMissingError, ConflictError) as exc:
+                except (SealBrokenError, KeyMissingError, ConflictError, UnknownProviderError) as exc:
                     unreadable.append(_unreadable(work, one, row, exc.code, exc.message))
                 except (AttributeError, TypeError, ValueError) as exc:
                     # Somebody wrote into the row what its column cannot hold.

@@ -184,10 +184,6 @@ class Writing(Reading):
         elif events:
             rows.add_all(self.connection, audit.EVENT, events)
 
-    def close(self) -> None:
-        """Wait for what is still being inserted, before the transaction is undone."""
-        self._inserter.close()
-
 
 class Work:
     """Opens transactions for services."""
@@ -226,9 +222,8 @@ class Work:
         try:
             with self.database.write() as connection:
                 work = self._begun(connection, actor, action, target, system=system)
-                with contextlib.closing(work):
-                    yield work
-                    work.finish()
+                yield work
+                work.finish()
         except (*_DENIALS, *_FAILURES) as exc:
             self._record_refusal(actor, action, work.target if work else target, exc)
             raise
