@@ -126,15 +126,10 @@ class PostgresDatabases(Databases):
         self._empty[side] = self._server.create_database(self._names[side])
 
     def restore(self, side: str) -> None:
-        """As of files; the name stays, which the environment has."""
-        import psycopg  # noqa: PLC0415  # a child's peak of memory begins with what its parent has loaded
-        from sqlalchemy.engine import make_url  # noqa: PLC0415
-
-        name = self._names[side]
-        admin = make_url(self._server.admin_url).set(drivername="postgresql")
-        with psycopg.connect(admin.render_as_string(hide_password=False), autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._empty.get(side, "template0")}"')
+        """As of files; its URL is another then."""
+        if side in self._names:
+            self._server.drop_database(self._names[side])
+        self._names[side] = self._server.create_database(self._empty.get(side))
 
 
 class Airflow:
@@ -148,7 +143,6 @@ class Airflow:
             "AIRFLOW_HOME": str(folder),
             "AIRFLOW__CORE__FERNET_KEY": fernet_key(program),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": databases.url("airflow"),
         }
         self._file = folder / "connections.json"
         made = {f"account_{number}": connection(number) for number in range(records)}
@@ -157,7 +151,8 @@ class Airflow:
         databases.remember("airflow")
 
     def _do(self, *words: str) -> Run:
-        return run([self._program, *words], self._variables)
+        url = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._databases.url("airflow")}
+        return run([self._program, *words], self._variables | url)
 
     def reset(self) -> None:
         """No connection."""
@@ -195,7 +190,6 @@ class Ours:
         self._folder = folder
         self.databases = databases
         self._variables = {
-            "AVNZ_INT_DATABASE_URL": databases.url("avnz-int"),
             "AVNZ_INT_KEYRING": f"file://{folder / 'keyring.json'}",
             "PASSPHRASE": PASSPHRASE,
         }
@@ -204,7 +198,8 @@ class Ours:
         self._file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
 
     def _do(self, *words: str) -> Run:
-        return run([*PROGRAM, *words], self._variables)
+        url = {"AVNZ_INT_DATABASE_URL": self.databases.url("avnz-int")}
+        return run([*PROGRAM, *words], self._variables | url)
 
     def reset(self) -> None:
         """An organization without clients."""
@@ -322,7 +317,8 @@ def main() -> None:
         version = run_version(program)
         databases = Databases(folder)
         if given.postgres:
-            from support.postgres import PostgresServer  # noqa: PLC0415  # as above
+            # A child's peak of memory begins with what its parent has loaded.
+            from support.postgres import PostgresServer  # noqa: PLC0415
 
             databases = PostgresDatabases(folder, stack.enter_context(PostgresServer(durable=True)))
         found = compared(

@@ -20,6 +20,7 @@ def json_text(value: Any) -> str:
     """The JSON of a value on one line, with the escapes of JSON for what is not printable."""
     text = _written(value)
     # JSON escapes the control characters of ASCII but for the last; the rest of ASCII is printable.
+    # A listing's masks are the one thing in most of its rows that is not ASCII.
     plain = text if text.isascii() else text.replace(MASK, "")
     if plain.isascii() and "\x7f" not in plain:
         return text

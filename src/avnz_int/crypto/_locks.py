@@ -95,7 +95,6 @@ class PassphraseLock:
                 hint="take several random words: whoever gets the file can try as often as they like",
             )
         self._passphrase = passphrase
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="avnz-int-derive")
         self._next: tuple[bytes, Future[bytes]] | None = self._begun()
 
     def wrap(self, key: Secret[bytes]) -> tuple[dict[str, Any], bytes]:
@@ -106,7 +105,10 @@ class PassphraseLock:
 
     def _begun(self) -> tuple[bytes, Future[bytes]]:
         salt = os.urandom(_SALT_BYTES)
-        return salt, self._thread.submit(_derived, self._passphrase, salt, ITERATIONS)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="avnz-int-derive")
+        derived = thread.submit(_derived, self._passphrase, salt, ITERATIONS)
+        thread.shutdown(wait=False)  # it ends with this
+        return salt, derived
 
 
 class Passphrase:

@@ -184,13 +184,7 @@ def parse(value: object) -> Sealed:
         if match is None:
             raise SealBrokenError("the sealed value has a member that is not base64url of the right length")
     sealed = Sealed._make(match.groups())
-    protected, aad, _, ciphertext, _ = sealed
-    # `_canonical` of each, without a call: a listing asks this of every row.
-    if (
-        protected[-1] not in _LAST[len(protected) & 3]
-        or aad[-1] not in _LAST[len(aad) & 3]
-        or (ciphertext and ciphertext[-1] not in _LAST[len(ciphertext) & 3])
-    ):
+    if not (_canonical(sealed.protected) and _canonical(sealed.aad) and _canonical(sealed.ciphertext)):
         raise SealBrokenError("the sealed value has a member that is not canonical base64url")
     return sealed
 

@@ -119,8 +119,6 @@ class Inserter:
         most = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // wide
         places = f"({', '.join('?' * wide)})"
         for start in range(0, len(prepared), most):
-            if self._over:
-                return
             if not driver.in_transaction:
                 raise RuntimeError("rows are inserted in a transaction")
             part = prepared[start : start + most]

@@ -6,7 +6,7 @@ together. All else goes through the services' own methods, each a part of the tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from avnz_int.db import bulk, rows
@@ -27,9 +27,6 @@ from avnz_int.services.sharing import Sharing
 from avnz_int.services.tenants import Tenants
 from avnz_int.services.vault import Notify
 from avnz_int.services.work import Work, Writing
-
-_PART = 250
-"""Rows that are made while those before them are inserted."""
 
 
 class Doer:
@@ -144,19 +141,18 @@ class Doer:
     def _add(self, work: Writing, new: Sequence[tuple[Item, ClientRecord]]) -> None:
         if not new:
             return
+        client_rows.insert(work, self._actor, self._rows(work, new))
+
+    def _rows(self, work: Writing, new: Sequence[tuple[Item, ClientRecord]]) -> Iterator[dict[str, Any]]:
         owners = bulk.clients_by_slug(work.connection, {record.new.client for _, record in new})
-        vault = self._work.vault
-        seals = sealing.Seals(work.connection, vault, CLIENT_TABLE, len(new))
-        for start in range(0, len(new), _PART):
-            made: list[dict[str, Any]] = []
-            for item, record in new[start : start + _PART]:
-                owner = owners.get(record.new.client)
-                if owner is None:
-                    # Its own line in this file was to make it, and was refused after all.
-                    self._judge.refuse(item, ConflictError(f"the client {record.new.client} was not made"))
-                    continue
-                made.append(self._row(work, seals, item, record, owner))
-            client_rows.insert(work, self._actor, made)
+        seals = sealing.Seals(work.connection, self._work.vault, CLIENT_TABLE, len(new))
+        for item, record in new:
+            owner = owners.get(record.new.client)
+            if owner is None:
+                # Its own line in this file was to make it, and was refused after all.
+                self._judge.refuse(item, ConflictError(f"the client {record.new.client} was not made"))
+                continue
+            yield self._row(work, seals, item, record, owner)
 
     def _row(
         self, work: Writing, seals: sealing.Seals, item: Item, record: ClientRecord, owner: rows.Row

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from avnz_int import clock
@@ -37,30 +36,24 @@ def canonical(event: Mapping[str, Any]) -> bytes:
     moment = event["occurredAt"]
     # Its members by name: written out, since an encoder for the whole takes three times as long.
     text = (
-        f'{{"action":{_member(event["action"])}'
-        f',"actorId":{_member(event["actorId"])}'
-        f',"actorRole":{_member(event["actorRole"])}'
-        f',"chain":{_member(event["chain"])}'
-        f',"changes":{_member(event["changes"])}'
-        f',"clientId":{_member(event["clientId"])}'
-        f',"id":{_member(event["id"])}'
-        f',"keyId":{_member(event["keyId"])}'
-        f',"occurredAt":{_member(clock.rfc3339(moment) if isinstance(moment, datetime) else moment)}'
-        f',"organizationId":{_member(event["organizationId"])}'
-        f',"outcome":{_member(event["outcome"])}'
-        f',"previousMac":{_member(event["previousMac"])}'
-        f',"requestId":{_member(event["requestId"])}'
-        f',"sequence":{_member(event["sequence"])}'
-        f',"targetId":{_member(event["targetId"])}'
-        f',"targetType":{_member(event["targetType"])}}}'
+        f'{{"action":{_sorted(event["action"])}'
+        f',"actorId":{_sorted(event["actorId"])}'
+        f',"actorRole":{_sorted(event["actorRole"])}'
+        f',"chain":{_sorted(event["chain"])}'
+        f',"changes":{_sorted(event["changes"])}'
+        f',"clientId":{_sorted(event["clientId"])}'
+        f',"id":{_sorted(event["id"])}'
+        f',"keyId":{_sorted(event["keyId"])}'
+        f',"occurredAt":{_sorted(clock.rfc3339(moment) if isinstance(moment, datetime) else moment)}'
+        f',"organizationId":{_sorted(event["organizationId"])}'
+        f',"outcome":{_sorted(event["outcome"])}'
+        f',"previousMac":{_sorted(event["previousMac"])}'
+        f',"requestId":{_sorted(event["requestId"])}'
+        f',"sequence":{_sorted(event["sequence"])}'
+        f',"targetId":{_sorted(event["targetId"])}'
+        f',"targetType":{_sorted(event["targetType"])}}}'
     )
     return text.encode("utf-8", "surrogatepass")
-
-
-def _member(value: Any) -> str:
-    if type(value) is str:
-        return _quoted(value)
-    return "null" if value is None else _sorted(value)
 
 
 def as_signed(event: Mapping[str, Any]) -> dict[str, Any]:

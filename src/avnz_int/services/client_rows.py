@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from avnz_int import clock
@@ -21,6 +22,9 @@ from avnz_int.services import merchants as accounts
 from avnz_int.services.integrations import Definition
 from avnz_int.services.prices import PriceBook, shown
 from avnz_int.services.work import Reading, Writing
+
+_PART = 250
+"""Integrations that are made while those before them are inserted."""
 
 
 def new_row(
@@ -75,12 +79,14 @@ def new_row(
     }
 
 
-def insert(work: Writing, actor: Actor, made: Sequence[rows.Row]) -> None:
-    """Insert new integrations, and the merchant accounts that they open."""
+def insert(work: Writing, actor: Actor, made: Iterable[rows.Row]) -> None:
+    """Insert new integrations, a part while the next is made, and the merchant accounts that they open."""
     organization = work.organization["id"]
-    opened = [accounts.of_new_client(row, organization, actor) for row in made]
-    work.insert(clients.INTEGRATION, made)
-    work.insert(merchants.ACCOUNT, [account for account in opened if account is not None])
+    left = iter(made)
+    while part := list(islice(left, _PART)):
+        opened = [accounts.of_new_client(row, organization, actor) for row in part]
+        work.insert(clients.INTEGRATION, part)
+        work.insert(merchants.ACCOUNT, [account for account in opened if account is not None])
 
 
 def verification(current: rows.Row, actor: Actor, *, accepted: bool) -> dict[str, Any]:

@@ -89,10 +89,7 @@ class Definition:
             ConflictError: it is damaged.
         """
         if not _is_sound(row):
-            raise ConflictError(
-                f"the definition of {row['provider']} in the database is damaged",
-                hint="avnz-int definitions seed puts that of its seed in its place",
-            )
+            raise damaged(row["provider"])
         return cls(
             provider=row["provider"],
             category=row["category"],
@@ -104,6 +101,14 @@ class Definition:
             credential_schema=field_order.restored(row["credentialSchema"]),
             settings_schema=field_order.restored_settings(row["settingsSchema"]),
         )
+
+
+def damaged(provider: str) -> ConflictError:
+    """What is said to whoever uses a definition that is."""
+    return ConflictError(
+        f"the definition of {provider} in the database is damaged",
+        hint="avnz-int definitions seed puts that of its seed in its place",
+    )
 
 
 def _is_sound(row: Mapping[str, Any]) -> bool:

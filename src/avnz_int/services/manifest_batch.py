@@ -5,7 +5,7 @@ What `ClientIntegrations.add` does for one, with a few statements for all: the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from avnz_int.db import bulk, rows
@@ -47,13 +47,20 @@ def create(
         steps: what is to be made.
         tested: REF -> what its test found.
     """
-    if not steps:
-        return
-    connection = work.connection
-    seals = sealing.Seals(connection, vault, CLIENT_TABLE, len(steps))
-    slugs = {step.wanted.client for step in steps if step.wanted}
-    owners = bulk.clients_by_slug(connection, slugs)
-    made: list[dict[str, Any]] = []
+    if steps:
+        client_rows.insert(work, actor, _rows(work, vault, prober, actor, steps, tested))
+
+
+def _rows(
+    work: Writing,
+    vault: Vault,
+    prober: Prober,
+    actor: Actor,
+    steps: Sequence[ClientStep],
+    tested: Mapping[str, Tested],
+) -> Iterator[rows.Row]:
+    seals = sealing.Seals(work.connection, vault, CLIENT_TABLE, len(steps))
+    owners = bulk.clients_by_slug(work.connection, {step.wanted.client for step in steps if step.wanted})
     for step in steps:
         row, facts = _row(work, actor, step, owners, tested)
         if step.credentials is None or step.found is None:
@@ -64,8 +71,7 @@ def create(
         done = tested.get(step.ref)
         if done is not None:
             work.record(prober.facts(step.found, done.report), action=Action.CLIENT_TEST, target=target)
-        made.append(row)
-    client_rows.insert(work, actor, made)
+        yield row
 
 
 def _row(

@@ -286,8 +286,8 @@ def require_provider(state: State, problems: Problems, wanted: WantedIntegration
     found = state.definitions.get(wanted.provider)
     spot = Spot(wanted.spot.line, f"{wanted.spot.path}.provider")
     if wanted.provider in state.damaged:
-        words = f"the definition of {wanted.provider} in the database is damaged"
-        problems.add(spot, f"{words}: avnz-int definitions seed puts that of its seed in its place")
+        error = integrations.damaged(wanted.provider)
+        problems.add(spot, f"{error.message}: {error.hint}")
         return False
     if found is None:
         near = nearest(wanted.provider[:64], state.definitions)
